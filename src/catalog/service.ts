@@ -1,0 +1,202 @@
+import { createHash } from 'node:crypto'
+import type { ServiceConfig, ServiceDefinition } from '../config/config.ts'
+import { parsePattern } from '../config/service-key.ts'
+import type { RequestIssue } from '../errors.ts'
+import { type FieldRef, fieldName } from '../pricing/field.ts'
+import type { PriceSpec } from '../pricing/spec.ts'
+import { everyMethod, fillPath, matchPath, type Route, type RouteTarget } from './route.ts'
+import type { SchemaCompiler, Validator } from './validator.ts'
+
+/**
+ * A service ready to serve: its configuration compiled. The parts that validate and price (`contract`) are those of
+ * the revision a token was sold under; the rest is taken from today's service of the same name where there is one.
+ */
+export interface Service {
+  readonly name: string
+  /** Service revision: 16 hex digits over what validates, prices and shapes a request. */
+  readonly rev: string
+  readonly config: ServiceConfig
+  readonly contract: Contract
+  /** The path parameters when host and path are this service's, whatever the method. */
+  match(target: RouteTarget): ReadonlyMap<string, string> | undefined
+  /** The upstream's path for a request; undefined when the template needs a parameter that the request has not. */
+  upstreamPath(target: RouteTarget, params: ReadonlyMap<string, string>): string | undefined
+  /** Checks a JSON result; undefined when any complete answer is a result. */
+  readonly validateResult: Validator | undefined
+}
+
+export interface Contract {
+  readonly route: Route
+  readonly price: PriceSpec | 'free'
+  readonly maxBodyBytes: number
+  readonly body: BodyContract
+  /** Undefined: the query goes on as it came. */
+  readonly query: QueryContract | undefined
+}
+
+export type BodyContract =
+  /** Neither validated nor priced: passes on as it came. `null` takes any media type. */
+  | { readonly kind: 'opaque'; readonly contentTypes: readonly string[] | null }
+  /** Parsed, validated and written anew. */
+  | {
+      readonly kind: 'structured'
+      readonly json: boolean
+      readonly multipart: boolean
+      readonly validate: Validator | undefined
+      /** Top-level names that must not appear in another case where there is no schema to say so. */
+      readonly names: readonly string[]
+    }
+  /** The service takes no body. */
+  | { readonly kind: 'none' }
+
+export interface QueryContract {
+  /** Parameters the price depends on. */
+  readonly priced: readonly string[]
+  /** Checks and completes the parameters; undefined where they are only priced. */
+  readonly check: ((parameters: ReadonlyMap<string, string>) => QueryCheck) | undefined
+}
+
+export type QueryCheck =
+  | { readonly ok: true; readonly parameters: ReadonlyMap<string, string> }
+  | { readonly ok: false; readonly issues: readonly RequestIssue[] }
+
+const definitionFormat = 1
+
+/** @throws Error when a schema does not compile; the message names which */
+export function compileService(config: ServiceConfig, compiler: SchemaCompiler): Service {
+  const { request, price } = config
+  const fields = price === 'free' ? [] : priceFields(price)
+  const bodyFields = fields.filter((field) => field.in === 'body')
+  const methods = routeMethods(config, bodyFields.length > 0)
+  const validateBody = compileNamed('schema', request.schema, () => compiler.compile(request.schema, request.unknownFields))
+  const query = compileQuery(config, fields, compiler)
+  const template = config.upstream.path === undefined ? undefined : parsePattern(config.upstream.path)
+  return {
+    name: config.name,
+    rev: revisionOf(config.definition),
+    config,
+    contract: {
+      route: { key: config.key, methods },
+      price,
+      maxBodyBytes: request.maxBytes,
+      body: bodyContract(config, methods, bodyFields, validateBody),
+      query,
+    },
+    match: ({ host, path }) => {
+      const wanted = config.key.host
+      const reached = wanted === undefined || wanted === host || wanted === host.replace(/:[0-9]+$/, '')
+      return reached ? matchPath(config.key, path) : undefined
+    },
+    upstreamPath: ({ path }, params) => (template && 'segments' in template ? fillPath(template, params) : path),
+    validateResult: compileNamed('result.schema', config.result.schema, () => compiler.compile(config.result.schema, 'allow')),
+  }
+}
+
+/** The first 16 hex digits of SHA-256 over the definition's sold part in canonical JSON. */
+export function revisionOf(definition: ServiceDefinition): string {
+  const text = canonicalJson({ format: definitionFormat, key: definition.key, name: definition.name, sold: definition.sold })
+  return createHash('sha256').update(text).digest('hex').slice(0, 16)
+}
+
+/** Every field a price reads. */
+export function priceFields(price: PriceSpec): FieldRef[] {
+  const fields = new Map<string, FieldRef>()
+  const add = (list: readonly FieldRef[]) => {
+    for (const field of list) fields.set(fieldName(field), field)
+  }
+  for (const { quantity, rate } of price.lines) {
+    if (quantity.kind !== 'one') add(quantity.of)
+    if (rate.kind !== 'table') continue
+    for (const { first } of rate.by) add(first)
+    add(rate.guarded)
+  }
+  return [...fields.values()]
+}
+
+function routeMethods({ key, request, price }: ServiceConfig, pricedByBody: boolean): readonly string[] {
+  if (key.method !== undefined) return key.method === 'GET' ? ['GET', 'HEAD'] : [key.method]
+  return price !== 'free' && (request.schema !== undefined || pricedByBody) ? ['POST'] : everyMethod
+}
+
+function bodyContract(
+  { request }: ServiceConfig,
+  methods: readonly string[],
+  bodyFields: readonly FieldRef[],
+  validate: Validator | undefined,
+): BodyContract {
+  if (methods.every((method) => method === 'GET' || method === 'HEAD' || method === 'DELETE')) return { kind: 'none' }
+  if (!validate && bodyFields.length === 0) return { kind: 'opaque', contentTypes: request.contentTypes ?? null }
+  const types = request.contentTypes ?? ['application/json']
+  return {
+    kind: 'structured',
+    json: types.includes('application/json'),
+    multipart: types.includes('multipart/form-data'),
+    validate,
+    names: bodyFields.flatMap((field) => (field.in === 'body' ? (field.path[0] ?? []) : [])),
+  }
+}
+
+function compileQuery(
+  { request }: ServiceConfig,
+  fields: readonly FieldRef[],
+  compiler: SchemaCompiler,
+): QueryContract | undefined {
+  const priced = fields.flatMap((field) => (field.in === 'query' ? [field.name] : []))
+  const validate = compileNamed('query', request.query, () => compiler.compile(request.query, request.unknownFields))
+  if (!validate && priced.length === 0) return undefined
+  if (!validate) return { priced, check: undefined }
+  const types = queryTypes(request.query)
+  const check = (parameters: ReadonlyMap<string, string>): QueryCheck => {
+    const typed = Object.fromEntries([...parameters].map(([name, text]) => [name, typedValue(text, types.get(name))]))
+    const checked = validate(typed)
+    if (!checked.ok) return { ok: false, issues: checked.issues.map((issue) => ({ ...issue, path: `?${issue.path.slice(2)}` })) }
+    return { ok: true, parameters: new Map(Object.entries(typed).map(([name, value]) => [name, String(value)])) }
+  }
+  return { priced, check }
+}
+
+/** A number or a truth value only from its shortest spelling, since other readers of queries differ on the rest. */
+function typedValue(text: string, type: string | undefined): unknown {
+  if ((type === 'integer' || type === 'number') && /^-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,9})?$/.test(text)) return Number(text)
+  return type === 'boolean' && (text === 'true' || text === 'false') ? text === 'true' : text
+}
+
+function queryTypes(schema: unknown): Map<string, string | undefined> {
+  const properties = typeof schema === 'object' && schema !== null && 'properties' in schema ? schema.properties : {}
+  return new Map(
+    Object.entries(properties as Record<string, { type?: unknown }>).map(([name, { type }]) => [
+      name,
+      typeof type === 'string' ? type : undefined,
+    ]),
+  )
+}
+
+function compileNamed(what: string, schema: unknown, compile: () => Validator): Validator | undefined {
+  if (schema === undefined) return undefined
+  try {
+    return compile()
+  } catch (thrown) {
+    throw new SchemaProblem(what, thrown instanceof Error ? thrown.message : String(thrown))
+  }
+}
+
+/** A schema of a service does not compile. */
+export class SchemaProblem extends Error {
+  override readonly name = 'SchemaProblem'
+  /** `schema`, `query` or `result.schema`. */
+  readonly what: string
+
+  constructor(what: string, message: string) {
+    super(message)
+    this.what = what
+  }
+}
+
+/** JSON with sorted keys, so that the same definition always gives the same revision. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
+      : inner,
+  )
+}

@@ -1,0 +1,112 @@
+import { z } from 'zod'
+
+/**
+ * The scalars of the configuration file: each reads what an operator writes and yields one number or record, with the
+ * unit in its name, and says in its error what to write instead.
+ */
+
+const durationUnitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const sizeUnitBytes: Readonly<Record<string, number>> = {
+  b: 1,
+  kb: 1000,
+  mb: 1000 ** 2,
+  gb: 1000 ** 3,
+  kib: 1024,
+  mib: 1024 ** 2,
+  gib: 1024 ** 3,
+}
+
+/** `90s`, `6m`, `1h30m` → milliseconds, above 0. */
+export const durationMs = z
+  .string({ error: 'is a time: write a number with a unit, such as `60s`, `10m` or `24h`' })
+  .meta({ pattern: '^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d))+$', examples: ['60s', '10m', '24h'] })
+  .transform((text, context) => {
+    const parts = [...text.matchAll(/([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)/g)]
+    const whole = parts.map(([part]) => part).join('')
+    const ms = parts.reduce((sum, [, count = '', unit = '']) => sum + Number(count) * (durationUnitMs[unit] ?? Number.NaN), 0)
+    if (whole !== text.replaceAll(' ', '') || !(ms >= 1) || ms > 2 ** 42) {
+      context.addIssue(`\`${text}\` is not a time; write a number with a unit, such as \`60s\`, \`10m\` or \`24h\``)
+      return z.NEVER
+    }
+    return Math.round(ms)
+  })
+
+/** `16MiB`, `500kB`, `1048576` → bytes, above 0. */
+export const sizeBytes = z
+  .union([z.string(), z.number()])
+  .meta({ examples: ['64KiB', '16MiB', 1048576] })
+  .transform((written, context) => {
+    const match = /^([0-9]+(?:\.[0-9]+)?)\s*([kmg]?i?b)?$/i.exec(String(written))
+    const bytes = match ? Number(match[1]) * (sizeUnitBytes[(match[2] ?? 'b').toLowerCase()] ?? Number.NaN) : Number.NaN
+    if (!Number.isSafeInteger(bytes) || bytes < 1) {
+      context.addIssue(`\`${written}\` is not a size; write bytes or a number with a unit, such as \`64KiB\` or \`16MiB\``)
+      return z.NEVER
+    }
+    return bytes
+  })
+
+export interface ListenAddress {
+  readonly host: string
+  readonly port: number
+}
+
+/** `127.0.0.1:8402`, `[::1]:8402`, `0.0.0.0:0` → host and port. */
+export const listenAddress = z
+  .string()
+  .meta({ examples: ['127.0.0.1:8402', '[::1]:8402'] })
+  .transform((text, context): ListenAddress => {
+    const address = parseListenAddress(text)
+    if (address) return address
+    context.addIssue(`\`${text}\` is not an address to listen on; write host and port, such as \`127.0.0.1:8402\``)
+    return z.NEVER
+  })
+
+export function parseListenAddress(text: string): ListenAddress | undefined {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]+)):([0-9]{1,5})$/i.exec(text)
+  const host = match?.[1] ?? match?.[2]
+  const port = Number(match?.[3])
+  return host !== undefined && port <= 65535 ? { host, port } : undefined
+}
+
+/** True for an address that only this machine reaches. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.[0-9]{1,3}){3}$/.test(host)
+}
+
+/** A service or upstream name: it stands in caveats, metrics and the ledger. */
+export const slug = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/, 'must be 1 to 40 characters of `a-z`, `0-9` and `-`, not at an end')
+
+/** An absolute http or https URL without user, query or fragment. */
+export const httpUrl = z.string().superRefine((text, context) => {
+  const problem = httpUrlProblem(text)
+  if (problem) context.addIssue(problem)
+})
+
+function httpUrlProblem(text: string): string | undefined {
+  if (!/^https?:\/\//i.test(text)) return `\`${text}\` is not a URL; begin with \`http://\` or \`https://\``
+  if (!URL.canParse(text)) return `\`${text}\` is not a URL`
+  const url = new URL(text)
+  if (url.username !== '' || url.password !== '') return 'a URL here has no user or password; use `headers` for credentials'
+  if (text.includes('?') || text.includes('#')) return 'a URL here has no query or fragment'
+  return undefined
+}
+
+/**
+ * A value that may instead be given as the name of a file, `x_file`: `structured` files are parsed as JSON or YAML,
+ * `text` files have their last line break removed. The loader puts the content under `x` before validation.
+ */
+export const fileKeys: Readonly<Record<string, 'structured' | 'text'>> = {
+  schema: 'structured',
+  query: 'structured',
+  table: 'structured',
+  aliases: 'structured',
+  body: 'structured',
+  token: 'text',
+}
+
+/** How a key that ends in `_file` is read; keys the table does not name are secrets, hence text. */
+export const fileKind = (key: string): 'structured' | 'text' => fileKeys[key] ?? 'text'
+
+export const filePath = z.string().min(1).describe('Name of a file, relative to this one')

@@ -1,0 +1,209 @@
+import { z } from 'zod'
+import { devWalletOptions } from '../lightning/dev/options.ts'
+import { priceSchema } from './price.ts'
+import { durationMs, filePath, httpUrl, listenAddress, sizeBytes, slug } from './scalars.ts'
+
+/**
+ * The configuration file. This is the one source of its types, defaults, reference and editor schema. What is checked
+ * here can be judged from the file alone; what needs compiling (request schemas, routes, examples) is the catalog's.
+ */
+
+const MiB = 2 ** 20
+const minute = 60_000
+const hour = 60 * minute
+
+const headerName = z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'is not a header name: letters, digits and `-`')
+const headerValue = z.string().regex(/^[\t\x20-\x7e]*$/, 'may hold only printable ASCII')
+const headers = z
+  .record(headerName, headerValue)
+  .describe('Headers set on every request to the upstream; they replace what the client sent')
+const forwardHeaders = z
+  .array(headerName)
+  .describe('Headers of the client that are passed on, besides the usual ones')
+
+/** A JSON Schema; compiled, and judged in full, by the catalog. */
+const jsonSchema = z.union([z.record(z.string(), z.unknown()), z.boolean()])
+
+const listener = z.strictObject({ listen: listenAddress })
+
+const upstreamShape = {
+  url: httpUrl.describe('Where the service runs. A path in it replaces the path of the request; `:name` and `*` are filled in'),
+  headers: headers.optional(),
+  forward_headers: forwardHeaders.optional(),
+  max_concurrent: z.int().positive().describe('Calls at the same time; more wait').optional(),
+  max_queued: z.int().min(0).describe('Calls that may wait when `max_concurrent` are running; more get 503').optional(),
+  ca: z.string().describe('PEM certificates of the authorities to trust for this upstream, instead of the usual ones').optional(),
+  ca_file: filePath.optional(),
+}
+
+const namedUpstream = z.strictObject(upstreamShape)
+
+const upstreamRef = z
+  .union([
+    httpUrl.describe('A URL'),
+    z.strictObject({
+      use: slug.describe('The name of an entry of `upstreams`'),
+      path: z.string().startsWith('/').describe('Path on that upstream; without it the path of the request').optional(),
+    }),
+    z.strictObject(upstreamShape),
+  ])
+  .describe('Where requests go: a URL, an entry of `upstreams`, or both written out')
+
+const timeouts = z
+  .union([
+    durationMs,
+    z.strictObject({
+      total: durationMs.describe('The whole call').optional(),
+      first_byte: durationMs.describe('Until the answer begins').optional(),
+      idle: durationMs.describe('Between two pieces of the answer').optional(),
+    }),
+  ])
+  .describe('How long a call may take: one time for the whole call, or `{ total, first_byte, idle }`')
+
+const resultShape = {
+  ttl: durationMs.describe('How long a stored result is kept for the buyer').optional(),
+  max_bytes: sizeBytes.describe('The largest result').optional(),
+}
+
+const requestSection = z.strictObject({
+  schema: jsonSchema.describe('JSON Schema (2020-12) of the body; defaults in it are filled in').optional(),
+  schema_file: filePath.optional(),
+  query: jsonSchema.describe('JSON Schema of the query parameters').optional(),
+  query_file: filePath.optional(),
+  content_type: z
+    .union([z.string(), z.array(z.string()).min(1)])
+    .describe('Media types taken; default `application/json` where the body is validated or priced, else any')
+    .optional(),
+  max_bytes: sizeBytes.describe('The largest body').optional(),
+  unknown_fields: z
+    .enum(['reject', 'allow'])
+    .default('reject')
+    .describe('What becomes of body fields and query parameters that the schema does not name'),
+})
+
+const example = z.strictObject({
+  title: z.string().describe('What it shows').optional(),
+  path: z.string().startsWith('/').describe('A path that the key matches, where the key has parameters').optional(),
+  query: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+  body: z.unknown().describe('The JSON body').optional(),
+  body_file: filePath.optional(),
+  form: z
+    .record(z.string(), z.union([z.string(), z.strictObject({ file: filePath, content_type: z.string().optional() })]))
+    .describe('The fields of a multipart/form-data body')
+    .optional(),
+})
+
+const onDelivery = z.strictObject({
+  on_delivery: z.strictObject({ hold: durationMs.describe('How long the payment may be held while the work runs') }),
+})
+
+export const serviceSchema = z.strictObject({
+  name: slug.describe('Its name in tokens, ledger and metrics; default: made from the path').optional(),
+  title: z.string().describe('A heading for people').optional(),
+  description: z.string().describe('A sentence for people').optional(),
+  upstream: upstreamRef,
+  price: priceSchema,
+  charge: z
+    .union([z.enum(['upfront', 'on_delivery']), onDelivery])
+    .describe('When the money is taken: before the work, or once the result is stored')
+    .optional(),
+  request: requestSection.describe('What a request must look like').optional(),
+  result: z
+    .strictObject({
+      ...resultShape,
+      schema: jsonSchema.describe('JSON Schema that a JSON result must match to count as delivered').optional(),
+      schema_file: filePath.optional(),
+    })
+    .describe('What a result may look like and how long it is kept')
+    .optional(),
+  timeout: timeouts.optional(),
+  attempts: z.int().min(1).max(20).describe('Failed calls after which the payment is given up and due for a refund').optional(),
+  stream: z.boolean().describe('Send bytes on as they come, instead of once the whole result is stored').default(false),
+  allow_unframed: z
+    .boolean()
+    .describe('Take answers whose end is marked only by the end of the connection, which may be cut short unnoticed')
+    .default(false),
+  websocket: z.boolean().describe('Pass WebSocket upgrades through (free routes only)').default(false),
+  headers: headers.optional(),
+  forward_headers: forwardHeaders.optional(),
+  examples: z.array(example).describe('Requests that are checked and priced at load, and shown to buyers').default([]),
+})
+
+export type ServiceInput = z.output<typeof serviceSchema>
+export type ExampleInput = z.output<typeof example>
+
+const oneWallet = z
+  .strictObject({
+    name: slug.describe('Its name in the ledger').optional(),
+    dev: devWalletOptions.describe('The embedded development wallet: signs real invoices, moves no money').optional(),
+  })
+  .superRefine((wallet, context) => {
+    const kinds = Object.keys(wallet).filter((key) => key !== 'name')
+    if (kinds.length !== 1) context.addIssue('give exactly one kind of wallet, such as `dev: {}`')
+  })
+
+const walletList = z
+  .union([z.literal('dev'), oneWallet, z.array(oneWallet).min(1)])
+  .describe('Where the money goes: `dev`, one wallet, or a list in failover order')
+
+/** The file without its services, each of which is read on its own so that one bad one does not hide the others. */
+export const fileSchema = z.strictObject({
+  listen: listenAddress.describe('Where buyers connect').prefault('127.0.0.1:8402'),
+  admin: z
+    .strictObject({
+      listen: listenAddress.describe('Where the operator connects; never public').prefault('127.0.0.1:8403'),
+      token: z.string().min(16).describe('Bearer token; needed off loopback').optional(),
+      token_file: filePath.optional(),
+    })
+    .prefault({})
+    .describe('The operator’s listener: health, metrics, commands'),
+  health: listener.describe('A second listener with /livez, /readyz and /metrics only, for probes').optional(),
+  public_url: httpUrl.describe('How buyers reach the gateway, where it differs from `listen`').optional(),
+  contact: z.string().describe('Where a buyer can ask for a refund: an address or a URL').optional(),
+  data: z.string().describe('Directory of ledger, keys and development wallet; relative to this file').default('./data'),
+  site: z
+    .strictObject({
+      prefix: z
+        .string()
+        .regex(/^\/[A-Za-z0-9._~-]+$/, 'must be one path segment, such as `/l402`')
+        .describe('Path under which quotes, jobs and docs live')
+        .default('/l402'),
+      title: z.string().describe('Name of the shop; stands in invoices').default('Turnpike'),
+    })
+    .prefault({})
+    .describe('Public pages'),
+  lightning: z
+    .strictObject({
+      wallet: walletList.default('dev'),
+      invoice_expiry: durationMs.describe('How long an invoice can be paid').prefault('10m'),
+      timeout: durationMs.describe('How long a wallet may take to make an invoice').prefault('10s'),
+    })
+    .prefault({})
+    .describe('Wallets and invoices'),
+  l402: z
+    .strictObject({
+      token_ttl: durationMs.describe('How long a paid token can be used for the first time').prefault('24h'),
+      legacy_lsat: z.boolean().describe('Also send an `LSAT` challenge line, for very old clients').default(false),
+    })
+    .prefault({})
+    .describe('Tokens'),
+  defaults: z
+    .strictObject({
+      timeout: timeouts.prefault('60s'),
+      result: z.strictObject({ ttl: durationMs.prefault('24h'), max_bytes: sizeBytes.prefault('64MiB') }).prefault({}),
+      request: z.strictObject({ max_bytes: sizeBytes.prefault('1MiB') }).prefault({}),
+      attempts: z.int().min(1).max(20).default(3),
+    })
+    .prefault({})
+    .describe('What services take over that do not say otherwise'),
+  log: z
+    .strictObject({ level: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('info') })
+    .prefault({})
+    .describe('Logging'),
+  upstreams: z.record(slug, namedUpstream).describe('Upstreams that several services share').default({}),
+  services: z.record(z.string(), serviceSchema).describe('What is sold: `[METHOD ][host]/path` → service'),
+})
+
+export type FileInput = z.output<typeof fileSchema>
+export const maxBodyBytes = 256 * MiB
+export const longestTokenTtlMs = 366 * 24 * hour

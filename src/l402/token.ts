@@ -1,0 +1,103 @@
+import { timingSafeEqual } from 'node:crypto'
+import { hmac } from '@noble/hashes/hmac.js'
+import { sha256 } from '@noble/hashes/sha2.js'
+import { decodeAnyBase64 } from './base64.ts'
+import { mintedCaveats, readCaveats, type Terms } from './caveats.ts'
+import { decodeIdentifier, encodeIdentifier, type Identifier, tokenIdHex } from './identifier.ts'
+import { decodeMacaroon, encodeMacaroon, type Macaroon, mintMacaroon, signChain } from './macaroon.ts'
+
+/** No longer macaroon is minted: some clients and proxies cut header lines not far above it. */
+export const maxMintedBytes = 1100
+
+/** What Aperture writes; clients look at nothing but the bytes, and some recognise a macaroon by this beginning. */
+const location = 'lsat'
+
+export interface DecodedToken {
+  readonly macaroon: Macaroon
+  readonly identifier: Identifier
+  /** 64 lower-case hex digits. */
+  readonly paymentHash: string
+}
+
+export interface GenuineToken {
+  /** 64 lower-case hex digits: the key of everything that is kept about this payment. */
+  readonly paymentHash: string
+  /** 64 lower-case hex digits. */
+  readonly tokenId: string
+  /** Unix seconds. */
+  readonly mintedAt: number
+  readonly terms: Terms
+  /** Caveats added by a holder, not yet judged. */
+  readonly appended: readonly string[]
+  /** 64 lower-case hex digits. */
+  readonly preimage: string
+}
+
+/**
+ * Mints the token of one challenge. The root key is derived from the master key and the identifier, so that nothing
+ * need be kept for it.
+ * @param master 32 bytes
+ * @param random a source of random bytes
+ * @returns standard base64 with padding
+ * @throws RangeError when the token would be larger than {@link maxMintedBytes}
+ */
+export function mintToken(
+  master: Uint8Array,
+  identifier: Omit<Identifier, 'random'>,
+  terms: Terms,
+  random: () => Uint8Array,
+): string {
+  const caveats = mintedCaveats(terms)
+  for (;;) {
+    const bytes = encodeIdentifier({ ...identifier, random: random() })
+    const encoded = encodeMacaroon(mintMacaroon(rootKey(master, bytes), { location, identifier: bytes, caveats }))
+    if (encoded.length > maxMintedBytes) throw new RangeError(`a token of ${encoded.length} bytes`)
+    const text = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.length).toString('base64')
+    // One client removes the scheme word wherever it stands in the line, even inside the token.
+    if (!text.includes('LSAT') && !text.includes('L402')) return text
+  }
+}
+
+/** @returns the token, or why it cannot be one of ours */
+export function decodeToken(text: string): DecodedToken | { readonly reason: string } {
+  const bytes = decodeAnyBase64(text)
+  if (!bytes) return { reason: 'the token is not base64' }
+  const decoded = decodeMacaroon(bytes)
+  if (decoded.kind === 'malformed') return { reason: `the macaroon is malformed: ${decoded.reason}` }
+  const identifier = decodeIdentifier(decoded.macaroon.identifier)
+  if (!identifier) return { reason: 'the identifier is not an L402 version 0 identifier' }
+  return {
+    macaroon: decoded.macaroon,
+    identifier,
+    paymentHash: Buffer.from(identifier.paymentHash).toString('hex'),
+  }
+}
+
+/** True when `preimage` (64 hex digits) is the one the invoice of this payment hash is settled with. */
+export function preimageMatches(preimage: string, paymentHash: Uint8Array): boolean {
+  return timingSafeEqual(sha256(Buffer.from(preimage, 'hex')), paymentHash)
+}
+
+/**
+ * Checks the signature under `master` and reads the terms.
+ * @returns undefined when the token was not signed with it, or not in this form
+ */
+export function verifyToken(token: DecodedToken, master: Uint8Array, preimage: string): GenuineToken | undefined {
+  const { macaroon, identifier, paymentHash } = token
+  const signature = signChain(rootKey(master, macaroon.identifier), macaroon.identifier, macaroon.caveats)
+  if (!timingSafeEqual(signature, macaroon.signature)) return undefined
+  const reading = readCaveats(macaroon.caveats)
+  if (reading.kind === 'foreign') return undefined
+  return {
+    paymentHash,
+    tokenId: tokenIdHex(macaroon.identifier),
+    mintedAt: identifier.mintedAt,
+    terms: reading.terms,
+    appended: reading.appended,
+    preimage,
+  }
+}
+
+function rootKey(master: Uint8Array, identifier: Uint8Array): Uint8Array {
+  return hmac(sha256, master, identifier)
+}

@@ -1,0 +1,35 @@
+import type Database from 'better-sqlite3'
+import type { LedgerMeta } from '../../ports/ledger.ts'
+
+/** `meta`: ledger_id, key.<id> (fingerprint), pruned_through (Unix seconds), prune_clock (ms), probed_at (ms). */
+export class MetaTable {
+  readonly #get: Database.Statement<[string], { value: string }>
+  readonly #set: Database.Statement<[string, string]>
+  readonly #keys: Database.Statement<[], { key: string; value: string }>
+
+  constructor(database: Database.Database) {
+    this.#get = database.prepare('SELECT value FROM meta WHERE key = ?')
+    this.#set = database.prepare(
+      'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+    )
+    this.#keys = database.prepare("SELECT key, value FROM meta WHERE key LIKE 'key.%'")
+  }
+
+  identity(): LedgerMeta {
+    const keyFingerprints = new Map(this.#keys.all().map(({ key, value }) => [Number(key.slice('key.'.length)), value]))
+    return { ledgerId: this.#get.get('ledger_id')?.value ?? '', keyFingerprints }
+  }
+
+  number(key: 'pruned_through' | 'prune_clock'): number | undefined {
+    const row = this.#get.get(key)
+    return row === undefined ? undefined : Number(row.value)
+  }
+
+  setNumber(key: 'pruned_through' | 'prune_clock' | 'probed_at', value: number): void {
+    this.#set.run(key, String(value))
+  }
+
+  setKeyFingerprint(id: number, fingerprint: string): void {
+    this.#set.run(`key.${id}`, fingerprint)
+  }
+}

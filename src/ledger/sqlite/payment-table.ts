@@ -1,0 +1,96 @@
+import type Database from 'better-sqlite3'
+import type { ClaimRequest, JobRecord, PaymentRecord, PaymentState } from '../../ports/ledger.ts'
+
+interface JoinedRow {
+  state: PaymentState
+  service: string
+  wallet: string
+  price_msat: number
+  minted_expiry: number
+  created_at: number
+  job_id: Buffer
+  request_hash: Buffer
+  rev: string
+  rebound: number
+  job_state: JobRecord['state']
+  epoch: number
+  generation: number
+  attempts: number
+  failures: number
+  retry_at: number
+  last_code: string | null
+  shown: number
+  salt: Buffer
+  finished_at: number | null
+  keep_until: number | null
+  first_delivered_at: number | null
+  pruned: number
+}
+
+export class PaymentTable {
+  readonly #insert: Database.Statement<[Record<string, unknown>]>
+  readonly #read: Database.Statement<[Buffer], JoinedRow>
+
+  constructor(database: Database.Database) {
+    this.#insert = database.prepare(
+      `INSERT INTO payment (hash, token_id, service, wallet, price_msat, received_msat, quote, state, minted_expiry, created_at)
+       VALUES (:hash, :tokenId, :service, :wallet, :priceMsat, :receivedMsat, :quote, 'settled', :mintedExpiry, :nowMs)
+       ON CONFLICT (hash) DO NOTHING`,
+    )
+    this.#read = database.prepare(
+      `SELECT p.state, p.service, p.wallet, p.price_msat, p.minted_expiry, p.created_at,
+         j.id AS job_id, j.request_hash, j.rev, j.rebound, j.state AS job_state, j.epoch, j.generation, j.attempts,
+         j.failures, j.retry_at, j.last_code, j.shown, j.salt, j.finished_at, j.keep_until, j.first_delivered_at, j.pruned
+       FROM payment p JOIN job j ON j.hash = p.hash WHERE p.hash = ?`,
+    )
+  }
+
+  /** @returns false when the payment has a row already */
+  insert(request: ClaimRequest, hash: Buffer): boolean {
+    const result = this.#insert.run({
+      hash,
+      tokenId: Buffer.from(request.tokenId, 'hex'),
+      service: request.service,
+      wallet: request.wallet,
+      priceMsat: request.priceMsat,
+      receivedMsat: request.receivedMsat ?? null,
+      quote: request.quote,
+      mintedExpiry: request.mintedExpiry,
+      nowMs: request.nowMs,
+    })
+    return result.changes === 1
+  }
+
+  read(paymentHash: string): PaymentRecord | undefined {
+    const row = this.#read.get(Buffer.from(paymentHash, 'hex'))
+    if (!row) return undefined
+    return {
+      paymentHash,
+      state: row.state,
+      service: row.service,
+      wallet: row.wallet,
+      priceMsat: BigInt(row.price_msat),
+      mintedExpiry: row.minted_expiry,
+      createdAtMs: row.created_at,
+      job: {
+        id: row.job_id.toString('hex'),
+        requestHash: row.request_hash.toString('hex'),
+        rev: row.rev,
+        rebound: row.rebound === 1,
+        state: row.job_state,
+        epoch: row.epoch,
+        generation: row.generation,
+        attempts: row.attempts,
+        failures: row.failures,
+        retryAtMs: row.retry_at,
+        lastCode: row.last_code ?? undefined,
+        shown: row.shown === 1,
+        salt: row.salt,
+        finishedAtMs: row.finished_at ?? undefined,
+        keepUntilMs: row.keep_until ?? undefined,
+        firstDeliveredAtMs: row.first_delivered_at ?? undefined,
+        pruned: row.pruned === 1,
+      },
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import type { LedgerErrorCode, LedgerMeta } from '../../ports/ledger.ts'
+import type { Operations, Readings } from './operations.ts'
+
+/** What passes between the ledger's adapter and its two worker threads. */
+
+export type Writes = Omit<Operations, 'releaseAll' | 'identity'>
+export type WriteName = keyof Writes & string
+export type ReadName = keyof Readings & string
+
+export interface WorkerSettings {
+  readonly role: 'writer' | 'reader'
+  readonly directory: string
+}
+
+/** Operations of one group, in order; they are committed together. */
+export interface Group {
+  readonly group: number
+  readonly operations: readonly { readonly name: string; readonly arguments: readonly unknown[] }[]
+}
+
+export type OperationResult =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly code: LedgerErrorCode; readonly message: string }
+
+export type FromWorker =
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'open'; readonly meta: LedgerMeta }
+  | { readonly kind: 'failed'; readonly code: LedgerErrorCode; readonly message: string }
+  | { readonly kind: 'done'; readonly group: number; readonly results: readonly OperationResult[]; readonly commitMs: number }
+
+export type ToWorker = Group | { readonly close: true }

@@ -1,0 +1,29 @@
+import type Database from 'better-sqlite3'
+import type { RevisionRecord } from '../../ports/ledger.ts'
+
+export class RevisionTable {
+  readonly #save: Database.Statement<[string, string, number]>
+  readonly #all: Database.Statement<[], { rev: string; definition: string; last_sold_until: number }>
+
+  constructor(database: Database.Database) {
+    this.#save = database.prepare(
+      `INSERT INTO service_revision (rev, definition, last_sold_until) VALUES (?, ?, ?)
+       ON CONFLICT (rev) DO UPDATE SET
+         definition = excluded.definition,
+         last_sold_until = max(last_sold_until, excluded.last_sold_until)`,
+    )
+    this.#all = database.prepare('SELECT rev, definition, last_sold_until FROM service_revision ORDER BY last_sold_until')
+  }
+
+  save(revisions: readonly RevisionRecord[]): void {
+    for (const { rev, definition, lastSoldUntil } of revisions) this.#save.run(rev, definition, lastSoldUntil)
+  }
+
+  all(): RevisionRecord[] {
+    return this.#all.all().map((row) => ({
+      rev: row.rev,
+      definition: row.definition,
+      lastSoldUntil: row.last_sold_until,
+    }))
+  }
+}

@@ -1,0 +1,140 @@
+import type {
+  CaptureRequest,
+  ClaimOutcome,
+  ClaimRequest,
+  FailRequest,
+  Frame,
+  Ledger,
+  LedgerMeta,
+  PaymentRecord,
+  RevisionRecord,
+} from '../../ports/ledger.ts'
+import type { ReadName, WriteName } from './protocol.ts'
+import { WorkerClient } from './worker-client.ts'
+
+export interface SqliteLedgerOptions {
+  readonly directory: string
+  /** Nothing can be trusted to be stored any more; the process has to end. */
+  onDeath(cause: unknown): void
+  /** Called while another process owns the ledger. */
+  onWaiting?(): void
+  /** Called after each commit. */
+  onCommit?(operations: number, commitMs: number): void
+}
+
+/**
+ * Opens the SQLite ledger in `directory`, making it when there is none, and waits while another process owns it.
+ * @param signal ends the waiting
+ * @throws LedgerError
+ */
+export async function openSqliteLedger(options: SqliteLedgerOptions, signal?: AbortSignal): Promise<Ledger> {
+  const { directory } = options
+  const writer = new WorkerClient(
+    { role: 'writer', directory },
+    {
+      onDeath: options.onDeath,
+      ...(options.onWaiting && { onWaiting: options.onWaiting }),
+      ...(options.onCommit && { onGroup: options.onCommit }),
+    },
+  )
+  const abort = () => void writer.close()
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    const meta = await Promise.race([writer.opened, aborted(signal)])
+    const reader = new WorkerClient({ role: 'reader', directory }, { onDeath: options.onDeath })
+    await reader.opened
+    return new SqliteLedger(meta, writer, reader)
+  } catch (thrown) {
+    await writer.close()
+    throw thrown
+  } finally {
+    signal?.removeEventListener('abort', abort)
+  }
+}
+
+class SqliteLedger implements Ledger {
+  readonly meta: LedgerMeta
+  readonly #writer: WorkerClient
+  readonly #reader: WorkerClient
+
+  constructor(meta: LedgerMeta, writer: WorkerClient, reader: WorkerClient) {
+    this.meta = meta
+    this.#writer = writer
+    this.#reader = reader
+  }
+
+  claim(request: ClaimRequest): Promise<ClaimOutcome> {
+    return this.#write<ClaimOutcome>('claim', request)
+  }
+
+  rebind(request: ClaimRequest): Promise<ClaimOutcome> {
+    return this.#write<ClaimOutcome>('rebind', request)
+  }
+
+  show(paymentHash: string, epoch: number): Promise<boolean> {
+    return this.#write<boolean>('show', paymentHash, epoch)
+  }
+
+  append(paymentHash: string, epoch: number, frames: readonly Frame[]): Promise<boolean> {
+    return this.#write<boolean>('append', paymentHash, epoch, frames)
+  }
+
+  capture(request: CaptureRequest): Promise<boolean> {
+    return this.#write<boolean>('capture', request)
+  }
+
+  fail(request: FailRequest): Promise<boolean> {
+    return this.#write<boolean>('fail', request)
+  }
+
+  async delivered(paymentHash: string, nowMs: number): Promise<void> {
+    await this.#writer.runLazily('delivered' satisfies WriteName, paymentHash, nowMs)
+  }
+
+  prune(nowMs: number, monotonicMs: number): Promise<number> {
+    return this.#write<number>('prune', nowMs, monotonicMs)
+  }
+
+  async saveRevisions(revisions: readonly RevisionRecord[]): Promise<void> {
+    await this.#write('saveRevisions', revisions)
+  }
+
+  async saveKeyFingerprints(fingerprints: ReadonlyMap<number, string>): Promise<void> {
+    await this.#write('saveKeyFingerprints', fingerprints)
+  }
+
+  async probe(nowMs: number): Promise<void> {
+    await this.#write('probe', nowMs)
+  }
+
+  read(paymentHash: string): Promise<PaymentRecord | undefined> {
+    return this.#read<PaymentRecord | undefined>('read', paymentHash)
+  }
+
+  frames(jobId: string, epoch: number, fromSeq: number, maxBytes: number): Promise<Frame[]> {
+    return this.#read<Frame[]>('frames', jobId, epoch, fromSeq, maxBytes)
+  }
+
+  revisions(): Promise<RevisionRecord[]> {
+    return this.#read<RevisionRecord[]>('revisions')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#reader.close(), this.#writer.close()])
+  }
+
+  /** The worker returns what {@link Operations} returns under this name. */
+  #write<T>(name: WriteName, ...args: readonly unknown[]): Promise<T> {
+    return this.#writer.run(name, ...args) as Promise<T>
+  }
+
+  #read<T>(name: ReadName, ...args: readonly unknown[]): Promise<T> {
+    return this.#reader.run(name, ...args) as Promise<T>
+  }
+}
+
+function aborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+  })
+}

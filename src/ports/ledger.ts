@@ -1,0 +1,207 @@
+/**
+ * The ledger: what was paid, what was done for it, and the stored results. One row a payment hash and one job a
+ * payment; every decision that must not be taken twice is one compare-and-set in here.
+ *
+ * Every promise that resolves does so after the commit that it speaks of. Writes about a running job say which epoch
+ * they belong to and change nothing when another epoch has begun (`false`: fenced).
+ */
+
+export type PaymentState = 'settled' | 'held' | 'settling' | 'cancelling' | 'cancelled' | 'revoked'
+
+export type JobState =
+  /** A call is being made, or was when this process or an earlier one ended. */
+  | 'running'
+  /** The whole result is stored: the payment is spent. */
+  | 'captured'
+  /** The call failed; the same request may try again. */
+  | 'retryable'
+  /** The service refused the request; the payment is free for another one. */
+  | 'refused'
+  /** Failed too often. */
+  | 'given_up'
+
+export interface PaymentRecord {
+  /** 64 hex digits. */
+  readonly paymentHash: string
+  readonly state: PaymentState
+  readonly service: string
+  readonly wallet: string
+  readonly priceMsat: bigint
+  /** Unix seconds: the first, minted `valid_until`. */
+  readonly mintedExpiry: number
+  readonly createdAtMs: number
+  readonly job: JobRecord
+}
+
+export interface JobRecord {
+  /** 32 hex digits. */
+  readonly id: string
+  /** What "the same request" is for this payment: 64 hex digits. */
+  readonly requestHash: string
+  /** Service revision the job runs under. */
+  readonly rev: string
+  readonly rebound: boolean
+  readonly state: JobState
+  /** Counts the runs; fences writers of earlier ones. */
+  readonly epoch: number
+  /** Part of the upstream's idempotency key. */
+  readonly generation: number
+  /** Failures that count towards giving up. */
+  readonly attempts: number
+  /** All failures since the last claim for this request; decides the wait. */
+  readonly failures: number
+  readonly retryAtMs: number
+  /** Error code of the last failure. */
+  readonly lastCode: string | undefined
+  /** Bytes of a result were sent to the buyer before it was whole. */
+  readonly shown: boolean
+  /** 16 bytes, new with every epoch: part of the key that seals its frames. */
+  readonly salt: Uint8Array
+  readonly finishedAtMs: number | undefined
+  /** Until when the frames are kept. */
+  readonly keepUntilMs: number | undefined
+  readonly firstDeliveredAtMs: number | undefined
+  /** The frames have been deleted. */
+  readonly pruned: boolean
+}
+
+export interface ClaimRequest {
+  readonly paymentHash: string
+  /** 64 hex digits. */
+  readonly tokenId: string
+  readonly service: string
+  readonly rev: string
+  readonly wallet: string
+  readonly priceMsat: bigint
+  readonly receivedMsat?: bigint
+  /** Price lines as JSON; no text of the buyer's. */
+  readonly quote: string
+  /** Unix seconds. */
+  readonly mintedExpiry: number
+  readonly requestHash: string
+  /** For a first claim: 32 hex digits. */
+  readonly jobId: string
+  readonly salt: Uint8Array
+  readonly nowMs: number
+  /** How long a result of this service is kept. */
+  readonly resultTtlMs: number
+  /** Take over a `running` row: the caller knows that no job of this process runs for it. */
+  readonly takeover: boolean
+}
+
+/** The job as it was claimed; its epoch is the caller's to write with. */
+export interface ClaimedJob {
+  readonly id: string
+  readonly epoch: number
+  readonly generation: number
+  readonly attempts: number
+  readonly failures: number
+  /** An earlier run had shown bytes. */
+  readonly shown: boolean
+  readonly rebound: boolean
+}
+
+export type ClaimOutcome =
+  | { readonly kind: 'claimed'; readonly job: ClaimedJob }
+  /** No row, and the minted expiry has passed or lies where rows have been pruned. */
+  | { readonly kind: 'expired' }
+  /** A row that this claim does not fit; nothing was changed. */
+  | { readonly kind: 'standing'; readonly record: PaymentRecord }
+
+export interface Frame {
+  readonly seq: number
+  readonly kind: 'head' | 'data' | 'trailer'
+  readonly sealed: Uint8Array
+}
+
+export interface CaptureRequest {
+  readonly paymentHash: string
+  readonly epoch: number
+  /** The frames not appended yet, the last one included. */
+  readonly frames: readonly Frame[]
+  readonly nowMs: number
+  readonly keepUntilMs: number
+}
+
+export interface FailRequest {
+  readonly paymentHash: string
+  readonly epoch: number
+  readonly state: 'retryable' | 'refused' | 'given_up'
+  readonly code: string
+  /** Counts towards giving up. */
+  readonly counted: boolean
+  /** The upstream gave a complete answer, so the next call must not be taken for a repetition of this one. */
+  readonly nextGeneration: boolean
+  readonly retryAtMs: number
+  /** A refusal is stored like a result; otherwise empty, and what was appended is deleted. */
+  readonly frames: readonly Frame[]
+  readonly nowMs: number
+  readonly keepUntilMs: number
+}
+
+export interface RevisionRecord {
+  readonly rev: string
+  /** JSON. */
+  readonly definition: string
+  /** Unix seconds: no token sold under it lives longer. */
+  readonly lastSoldUntil: number
+}
+
+export interface LedgerMeta {
+  /** 32 hex digits, made with the ledger. */
+  readonly ledgerId: string
+  /** Key id → fingerprint of every key this ledger was used with. */
+  readonly keyFingerprints: ReadonlyMap<number, string>
+}
+
+export type LedgerErrorCode = 'full' | 'busy' | 'io' | 'readonly' | 'corrupt' | 'closed'
+
+/** A write or read that did not happen. Nothing of it is in the ledger. */
+export class LedgerError extends Error {
+  override readonly name = 'LedgerError'
+  readonly code: LedgerErrorCode
+
+  constructor(code: LedgerErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** All methods throw {@link LedgerError} and nothing else. */
+export interface Ledger extends AsyncDisposable {
+  readonly meta: LedgerMeta
+  /**
+   * Takes the payment for one run of its request. Of any number of racing claims exactly one gets `claimed`; the
+   * others see what it left. A new row is made only for an unexpired token; `retryable` rows are claimed from their
+   * `retryAtMs` on while they are honoured.
+   */
+  claim(request: ClaimRequest): Promise<ClaimOutcome>
+  /**
+   * Like {@link claim} for a different request, on a payment that was refused or given up: once, and only when no byte
+   * was ever shown. From then on the new request is the same one.
+   */
+  rebind(request: ClaimRequest): Promise<ClaimOutcome>
+  /** Commits that bytes are about to be shown. */
+  show(paymentHash: string, epoch: number): Promise<boolean>
+  append(paymentHash: string, epoch: number, frames: readonly Frame[]): Promise<boolean>
+  /** Stores the rest and makes the payment spent, in one transaction. */
+  capture(request: CaptureRequest): Promise<boolean>
+  fail(request: FailRequest): Promise<boolean>
+  /** Notes the first delivery. May be delayed and grouped; not awaited by a delivery. */
+  delivered(paymentHash: string, nowMs: number): Promise<void>
+  read(paymentHash: string): Promise<PaymentRecord | undefined>
+  /** Frames in order from `fromSeq`, as many as fit in `maxBytes` but at least one. */
+  frames(jobId: string, epoch: number, fromSeq: number, maxBytes: number): Promise<Frame[]>
+  /**
+   * Forgets what is over: frames past their keeping, and captured rows no longer honoured. Advances no faster than
+   * `monotonicMs`, whatever the clock says, and no claim is taken at or below the highest expiry that was forgotten.
+   * @returns how many rows of either kind went; call again while it is above 0
+   */
+  prune(nowMs: number, monotonicMs: number): Promise<number>
+  /** Commits definitions before they go live; a known `rev` only has its `lastSoldUntil` raised. */
+  saveRevisions(revisions: readonly RevisionRecord[]): Promise<void>
+  revisions(): Promise<RevisionRecord[]>
+  saveKeyFingerprints(fingerprints: ReadonlyMap<number, string>): Promise<void>
+  /** Commits something, to see whether that works. */
+  probe(nowMs: number): Promise<void>
+}
