@@ -43,11 +43,16 @@ export type BodyContract =
       readonly json: boolean
       readonly multipart: boolean
       readonly validate: Validator | undefined
-      /** Top-level names that must not appear in another case where there is no schema to say so. */
-      readonly names: readonly string[]
+      /** Fields the price reads: they must not be given twice or in another case. */
+      readonly priced: readonly FieldPath[]
+      /** A form's text field as the schema's type for it. */
+      typed(name: string, text: string): unknown
     }
   /** The service takes no body. */
   | { readonly kind: 'none' }
+
+/** Keys from the top of the body; `*` for every item of a list. */
+export type FieldPath = readonly string[]
 
 export interface QueryContract {
   /** Parameters the price depends on. */
@@ -126,13 +131,15 @@ function bodyContract(
 ): BodyContract {
   if (methods.every((method) => method === 'GET' || method === 'HEAD' || method === 'DELETE')) return { kind: 'none' }
   if (!validate && bodyFields.length === 0) return { kind: 'opaque', contentTypes: request.contentTypes ?? null }
-  const types = request.contentTypes ?? ['application/json']
+  const media = request.contentTypes ?? ['application/json']
+  const types = propertyTypes(request.schema)
   return {
     kind: 'structured',
-    json: types.includes('application/json'),
-    multipart: types.includes('multipart/form-data'),
+    json: media.includes('application/json'),
+    multipart: media.includes('multipart/form-data'),
     validate,
-    names: bodyFields.flatMap((field) => (field.in === 'body' ? (field.path[0] ?? []) : [])),
+    priced: bodyFields.flatMap((field) => (field.in === 'body' ? [field.path] : [])),
+    typed: (name, text) => typedValue(text, types.get(name)),
   }
 }
 
@@ -145,7 +152,7 @@ function compileQuery(
   const validate = compileNamed('query', request.query, () => compiler.compile(request.query, request.unknownFields))
   if (!validate && priced.length === 0) return undefined
   if (!validate) return { priced, check: undefined }
-  const types = queryTypes(request.query)
+  const types = propertyTypes(request.query)
   const check = (parameters: ReadonlyMap<string, string>): QueryCheck => {
     const typed = Object.fromEntries([...parameters].map(([name, text]) => [name, typedValue(text, types.get(name))]))
     const checked = validate(typed)
@@ -161,7 +168,7 @@ function typedValue(text: string, type: string | undefined): unknown {
   return type === 'boolean' && (text === 'true' || text === 'false') ? text === 'true' : text
 }
 
-function queryTypes(schema: unknown): Map<string, string | undefined> {
+function propertyTypes(schema: unknown): Map<string, string | undefined> {
   const properties = typeof schema === 'object' && schema !== null && 'properties' in schema ? schema.properties : {}
   return new Map(
     Object.entries(properties as Record<string, { type?: unknown }>).map(([name, { type }]) => [

@@ -1,21 +1,48 @@
-/** One HTTP call to an upstream, complete: nothing is added to it or taken from it afterwards. */
-export interface UpstreamCall {
+import type { Readable } from 'node:stream'
+
+/** Where a call goes and what the operator adds to it. */
+export interface UpstreamTarget {
+  /** Limits and health belong to this name. */
+  readonly name: string
   /** `http://host:port`. */
   readonly origin: string
+  /** PEM of the authorities to trust instead of the usual ones. */
+  readonly ca: string | undefined
+  /** Set on every call, lower-case names; they replace what the client sent. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Headers of the client that are passed on besides the usual ones, lower case. */
+  readonly forwardHeaders: readonly string[]
+}
+
+/** What is passed on about the client. */
+export interface ClientFacts {
+  /** Name, value, name, value, as received. */
+  readonly rawHeaders: readonly string[]
+  readonly address: string
+  readonly host: string
+  readonly scheme: 'http' | 'https'
+}
+
+/** One HTTP call to an upstream. */
+export interface UpstreamCall {
+  readonly upstream: UpstreamTarget
   /** Path and query exactly as they go on the request line. */
   readonly path: string
   readonly method: string
-  /** Name, value, name, value. */
-  readonly headers: readonly string[]
-  readonly body: Uint8Array | null
-  readonly totalMs: number
-  readonly firstByteMs: number
-  readonly idleMs: number
+  readonly client: ClientFacts
+  /** On a free route conditions, ranges and encodings are passed on; on a priced one only whole results are asked for. */
+  readonly free: boolean
+  readonly requestId: string
+  readonly idempotencyKey: string | undefined
+  /** Replaces the client's Content-Type. */
+  readonly contentType: string | undefined
+  readonly body: Uint8Array | Readable | null
+  readonly timeouts: { readonly totalMs: number; readonly firstByteMs: number; readonly idleMs: number }
 }
 
 export interface UpstreamHead {
   readonly status: number
-  /** Name, value, name, value, as received. */
+  /** Name, value, name, value, as they may go to the buyer: nothing hop-by-hop, no cookies. */
   readonly headers: readonly string[]
   /** How the end of the body is known. `close` cannot tell a whole body from a cut one. */
   readonly framing: 'length' | 'chunked' | 'none' | 'close'

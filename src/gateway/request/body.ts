@@ -1,0 +1,71 @@
+import { createHash, hash } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { GatewayError } from '../../errors.ts'
+import type { BodyForm } from '../../l402/caveats.ts'
+
+/** A request body, read whole. */
+export interface ReadBody {
+  readonly bytes: Buffer
+  /** SHA-256 over the bytes as they came, hex. */
+  readonly sha256: string
+}
+
+/** What a token is bound to: the bytes, or for a form the bytes with the boundary replaced. */
+export interface BoundBody {
+  readonly form: BodyForm
+  readonly sha256: string
+}
+
+/** The body has this long to arrive, however slowly it trickles. */
+const bodyTimeoutMs = 120_000
+
+const sha256OfNothing = hash('sha256', '', 'hex')
+
+/**
+ * Reads the body within `maxBytes`, hashing as it comes.
+ * @throws GatewayError `body_too_large`, `body_timeout`, `bad_body`
+ */
+export async function readBody(incoming: IncomingMessage, maxBytes: number): Promise<ReadBody> {
+  const { headers } = incoming
+  const declared = headers['content-length'] === undefined ? undefined : Number(headers['content-length'])
+  if (declared === undefined && headers['transfer-encoding'] === undefined) {
+    return { bytes: Buffer.alloc(0), sha256: sha256OfNothing }
+  }
+  const encoding = headers['transfer-encoding']
+  if (encoding !== undefined && encoding.trim().toLowerCase() !== 'chunked') {
+    throw new GatewayError('bad_body', 'the only Transfer-Encoding that is accepted is `chunked`')
+  }
+  if (declared !== undefined && declared > maxBytes) throw tooLarge(maxBytes)
+  const chunks = await collect(incoming, maxBytes)
+  const [only = Buffer.alloc(0), ...more] = chunks
+  if (more.length === 0) return { bytes: only, sha256: hash('sha256', only, 'hex') }
+  const hasher = createHash('sha256')
+  for (const chunk of chunks) hasher.update(chunk)
+  return { bytes: Buffer.concat(chunks), sha256: hasher.digest('hex') }
+}
+
+function collect(incoming: IncomingMessage, maxBytes: number): Promise<Buffer[]> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let length = 0
+    const timer = setTimeout(() => finish(new GatewayError('body_timeout', 'the body took too long to arrive')), bodyTimeoutMs)
+    const finish = (error?: GatewayError): void => {
+      clearTimeout(timer)
+      incoming.off('data', onData).off('end', onEnd).off('close', onClose)
+      if (error) reject(error)
+      else resolve(chunks)
+    }
+    const onData = (chunk: Buffer): void => {
+      length += chunk.length
+      if (length > maxBytes) finish(tooLarge(maxBytes))
+      else chunks.push(chunk)
+    }
+    const onEnd = (): void => finish()
+    const onClose = (): void => finish(new GatewayError('bad_body', 'the body broke off'))
+    incoming.on('error', onClose)
+    incoming.on('data', onData).once('end', onEnd).once('close', onClose)
+  })
+}
+
+const tooLarge = (maxBytes: number) =>
+  new GatewayError('body_too_large', `the body is larger than the ${maxBytes} bytes that this service takes`)

@@ -1,0 +1,162 @@
+import type { BodyContract, Contract, FieldPath } from '../../catalog/service.ts'
+import { GatewayError, type RequestIssue } from '../../errors.ts'
+import type { FieldSource } from '../../pricing/field.ts'
+import type { MediaType } from './media-type.ts'
+import { checkBoundary, encodeMultipart, type FormPart, parseMultipart, partText } from './multipart.ts'
+import { encodeQuery, parseQuery } from './query.ts'
+import { parseStrictJson } from './strict-json.ts'
+
+/** A request that a contract accepts: what the price is read from, and what the upstream gets. They are one value. */
+export interface Prepared {
+  readonly fields: FieldSource
+  /** Without the question mark. */
+  readonly query: string
+  /** Replaces the client's; undefined leaves it. */
+  readonly contentType: string | undefined
+  readonly body: Buffer
+}
+
+export interface RequestParts {
+  readonly query: string
+  readonly params: ReadonlyMap<string, string>
+  readonly mediaType: MediaType
+  readonly body: Buffer
+}
+
+/**
+ * Refuses a body whose media type the contract does not take, before it is read.
+ * @throws GatewayError `unsupported_media_type`
+ */
+export function checkMediaType(contract: BodyContract, mediaType: MediaType): void {
+  const { essence } = mediaType
+  switch (contract.kind) {
+    case 'none':
+      return
+    case 'opaque':
+      if (contract.contentTypes === null || (essence !== undefined && contract.contentTypes.includes(essence))) return
+      throw unsupported(contract.contentTypes)
+    case 'structured': {
+      if (contract.json && essence === 'application/json') {
+        const charset = mediaType.parameters.get('charset')
+        if (charset === undefined || /^utf-?8$/i.test(charset)) return
+        throw new GatewayError('unsupported_media_type', 'JSON is taken in UTF-8 only')
+      }
+      if (contract.multipart && essence === 'multipart/form-data') return
+      throw unsupported([...(contract.json ? ['application/json'] : []), ...(contract.multipart ? ['multipart/form-data'] : [])])
+    }
+  }
+}
+
+/**
+ * Validates a request under a contract and fills in its defaults.
+ * @throws GatewayError `bad_json`, `bad_multipart`, `bad_body`, `invalid_request`
+ */
+export function prepare(contract: Contract, request: RequestParts): Prepared {
+  const query = prepareQuery(contract, request.query)
+  const body = prepareBody(contract.body, request)
+  return {
+    fields: { body: body.value, query: query.parameters, params: request.params },
+    query: query.text,
+    contentType: body.contentType,
+    body: body.bytes,
+  }
+}
+
+function prepareQuery(contract: Contract, query: string): { text: string; parameters: ReadonlyMap<string, string> } {
+  if (!contract.query) return { text: query, parameters: new Map() }
+  const parameters = parseQuery(query)
+  if (!contract.query.check) return { text: query, parameters }
+  const checked = contract.query.check(parameters)
+  if (!checked.ok) throw invalid(checked.issues)
+  return { text: encodeQuery(checked.parameters), parameters: checked.parameters }
+}
+
+interface PreparedBody {
+  readonly value: unknown
+  readonly contentType: string | undefined
+  readonly bytes: Buffer
+}
+
+function prepareBody(contract: BodyContract, { mediaType, body }: RequestParts): PreparedBody {
+  switch (contract.kind) {
+    case 'none':
+      if (body.length > 0) throw new GatewayError('bad_body', 'this request takes no body')
+      return { value: undefined, contentType: undefined, bytes: body }
+    case 'opaque':
+      return { value: undefined, contentType: undefined, bytes: body }
+    case 'structured':
+      return mediaType.essence === 'multipart/form-data' ? prepareForm(contract, mediaType, body) : prepareJson(contract, body)
+  }
+}
+
+type Structured = Extract<BodyContract, { kind: 'structured' }>
+
+function prepareJson(contract: Structured, body: Buffer): PreparedBody {
+  if (body.length === 0) throw new GatewayError('bad_json', 'the body is empty')
+  const value = validate(contract, parseStrictJson(body))
+  return { value, contentType: 'application/json', bytes: Buffer.from(JSON.stringify(value)) }
+}
+
+function prepareForm(contract: Structured, mediaType: MediaType, body: Buffer): PreparedBody {
+  const parts = parseMultipart(body, checkBoundary(mediaType.parameters.get('boundary')))
+  const form = Object.create(null) as Record<string, unknown>
+  for (const part of parts) {
+    const value = part.filename === undefined ? contract.typed(part.name, partText(part)) : fileFacts(part)
+    const before = form[part.name]
+    if (before !== undefined && contract.priced.some(([name]) => name === part.name)) {
+      throw invalid([{ path: `$.${part.name}`, message: 'is given more than once, and the price depends on it' }])
+    }
+    form[part.name] = before === undefined ? value : Array.isArray(before) ? [...before, value] : [before, value]
+  }
+  const given = new Set(Object.keys(form))
+  const value = validate(contract, form) as Record<string, unknown>
+  const kept = parts.filter((part) => value[part.name] !== undefined)
+  const filledIn = Object.entries(value).flatMap(([name, added]): FormPart[] =>
+    given.has(name) ? [] : [{ name, filename: undefined, contentType: undefined, content: Buffer.from(String(added)) }],
+  )
+  const encoded = encodeMultipart([...kept, ...filledIn])
+  return { value, contentType: `multipart/form-data; boundary=${encoded.boundary}`, bytes: encoded.body }
+}
+
+/** What schema and price may look at in an uploaded file. */
+const fileFacts = ({ filename, contentType, content }: FormPart) => ({
+  filename,
+  contentType: contentType ?? 'application/octet-stream',
+  bytes: content.length,
+})
+
+function validate(contract: Structured, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalid([{ path: '$', message: 'must be a JSON object' }])
+  }
+  const issues = contract.priced.flatMap((path) => caseIssues(path, value, '$'))
+  if (issues.length > 0) throw invalid(issues)
+  if (!contract.validate) return value
+  const checked = contract.validate(value)
+  if (!checked.ok) throw invalid(checked.issues)
+  return checked.value
+}
+
+/** A key that differs from a priced one only by case would be priced as absent and read by a lenient upstream. */
+function caseIssues([key, ...rest]: FieldPath, value: unknown, at: string): RequestIssue[] {
+  if (key === undefined || typeof value !== 'object' || value === null) return []
+  if (key === '*') {
+    return Array.isArray(value) ? value.flatMap((item, index) => caseIssues(rest, item, `${at}[${index}]`)) : []
+  }
+  const variants = Object.keys(value).filter((each) => each !== key && each.toLowerCase() === key.toLowerCase())
+  return [
+    ...variants.map((each) => ({ path: `${at}.${each}`, message: `differs from \`${key}\` only by case` })),
+    ...caseIssues(rest, (value as Record<string, unknown>)[key], `${at}.${key}`),
+  ]
+}
+
+function invalid(issues: readonly RequestIssue[]): GatewayError {
+  const [first] = issues
+  const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : ''
+  return new GatewayError('invalid_request', `${first?.path} ${first?.message}${more}`, { issues })
+}
+
+function unsupported(accepted: readonly string[]): GatewayError {
+  const list = accepted.join(', ')
+  return new GatewayError('unsupported_media_type', `send the body as ${list}`, { headers: { Accept: list } })
+}

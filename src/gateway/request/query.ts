@@ -1,0 +1,34 @@
+import { GatewayError, type RequestIssue } from '../../errors.ts'
+
+/**
+ * The parameters of a query string, each at most once.
+ * @throws GatewayError `invalid_request` for a parameter given twice or in another case, or a bad escape
+ */
+export function parseQuery(query: string): Map<string, string> {
+  const parameters = new Map<string, string>()
+  const lower = new Set<string>()
+  for (const pair of query === '' ? [] : query.split('&')) {
+    const equals = pair.indexOf('=')
+    const name = decode(equals < 0 ? pair : pair.slice(0, equals))
+    const value = decode(equals < 0 ? '' : pair.slice(equals + 1))
+    if (lower.has(name.toLowerCase())) throw issue({ path: `?${name}`, message: 'is given more than once' })
+    lower.add(name.toLowerCase())
+    parameters.set(name, value)
+  }
+  return parameters
+}
+
+/** The canonical query string of parameters, in their order. */
+export function encodeQuery(parameters: ReadonlyMap<string, string>): string {
+  return [...parameters].map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join('&')
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '))
+  } catch {
+    throw issue({ path: '?', message: 'the query has a bad percent-escape' })
+  }
+}
+
+const issue = (found: RequestIssue) => new GatewayError('invalid_request', `${found.path} ${found.message}`, { issues: [found] })
