@@ -181,10 +181,10 @@ function drawLeg(canvas: Canvas, beast: Beast, pose: Pose, { hip, phase, colour,
   canvas.limb(knee, foot, thickness * 0.85, colour)
 }
 
-type Place = (dx: number, dy: number) => Point
+type At = (dx: number, dy: number) => Point
 type Scale = (value: number) => number
 
-function drawTail(canvas: Canvas, beast: Beast, pose: Pose, at: Place): void {
+function drawTail(canvas: Canvas, beast: Beast, pose: Pose, at: At): void {
   const swing = Math.sin(pose.stride * 2 * Math.PI)
   const root: Point = [-beast.length / 2 + 1, beast.leg + beast.height * 0.75]
   const paint = (points: readonly Point[], thickness: number, colour = beast.coat) => {
@@ -212,7 +212,7 @@ function drawTail(canvas: Canvas, beast: Beast, pose: Pose, at: Place): void {
   if (beast.tail === 'tuft') paint([root, [x - 3, y + 1 + swing * 0.5]], 3.2)
 }
 
-function drawMane(canvas: Canvas, beast: Beast, [hx, hy]: Point, at: Place, scale: Scale): void {
+function drawMane(canvas: Canvas, beast: Beast, [hx, hy]: Point, at: At, scale: Scale): void {
   const mane = blend(beast.coat, [70, 30, 10], 0.5)
   if (beast.neck < 8) {
     const [x, y] = at(hx - 1.2, hy - 0.5)
@@ -221,7 +221,7 @@ function drawMane(canvas: Canvas, beast: Beast, [hx, hy]: Point, at: Place, scal
   canvas.limb(at(beast.length * 0.22, beast.leg + beast.height + 1), at(hx - 2, hy + 3), scale(3.4), mane)
 }
 
-function drawHead(canvas: Canvas, beast: Beast, [hx, hy]: Point, at: Place, scale: Scale): void {
+function drawHead(canvas: Canvas, beast: Beast, [hx, hy]: Point, at: At, scale: Scale): void {
   const { coat, head } = beast
   const dark = blend(coat, [40, 20, 30], 0.25)
   const ear = (dx: number, tip: Point, colour: Rgb) =>
@@ -263,7 +263,7 @@ function drawHead(canvas: Canvas, beast: Beast, [hx, hy]: Point, at: Place, scal
       )
 }
 
-function drawMarkings(canvas: Canvas, beast: Beast, at: Place, scale: Scale): void {
+function drawMarkings(canvas: Canvas, beast: Beast, at: At, scale: Scale): void {
   const back = beast.leg + beast.height
   if (beast.extra === 'stripes') {
     const stripe = blend(beast.coat, [60, 24, 10], 0.55)

@@ -64,14 +64,17 @@ function drawMoment(canvas: Canvas, setting: Setting, subject: Subject, moment: 
   drawWeather(canvas, setting, moment)
 }
 
+const shadows: Readonly<Partial<Record<Setting['place'], Rgb>>> = {
+  moon: [84, 84, 98],
+  mars: [96, 44, 30],
+  snow: [150, 168, 196],
+  city: [40, 40, 50],
+  desert: [168, 118, 66],
+  beach: [180, 146, 96],
+}
+
 function shadowColour(setting: Setting): Rgb {
-  const grounds: Partial<Record<Setting['place'], Rgb>> = {
-    moon: [84, 84, 98],
-    mars: [96, 44, 30],
-    snow: [150, 168, 196],
-    city: [40, 40, 50],
-  }
-  return shade(grounds[setting.place] ?? [60, 90, 50], setting)
+  return shade(shadows[setting.place] ?? [60, 90, 50], setting)
 }
 
 function poseAt({ floor, horizon, place }: Setting, { motion, floats }: Subject, { share, seconds }: Moment): Pose {

@@ -7,7 +7,7 @@ import type { Setting } from './light.ts'
 import { drawPerson, people } from './people.ts'
 import { drawVehicle, type Vehicle, vehicles } from './vehicles.ts'
 
-export type Motion = 'walk' | 'run' | 'fly' | 'swim' | 'hop' | 'dance' | 'sail' | 'rise' | 'drift'
+type Motion = 'walk' | 'run' | 'fly' | 'swim' | 'hop' | 'dance' | 'sail' | 'rise' | 'drift'
 
 /** What the film is about, and how it moves. */
 export interface Subject {

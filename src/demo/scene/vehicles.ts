@@ -16,11 +16,11 @@ export const vehicles: readonly (readonly [RegExp, Vehicle])[] = [
   [/\b(ball|bitcoin|coin|planet|balls|coins|bubble|bubbles)\b/, { paint: [248, 164, 40], kind: 'ball' }],
 ]
 
-type Place = (dx: number, dy: number) => Point
+type At = (dx: number, dy: number) => Point
 
 /** A thing that drives, sails, flies or rolls; `pose.y` is where it touches what carries it. */
 export function drawVehicle(canvas: Canvas, vehicle: Vehicle, pose: Pose): void {
-  const at: Place = (dx, dy) => [pose.x + dx * pose.size, pose.y - dy * pose.size]
+  const at: At = (dx, dy) => [pose.x + dx * pose.size, pose.y - dy * pose.size]
   const { paint, kind } = vehicle
   const draw = {
     car: drawCar,
@@ -44,7 +44,7 @@ function drawWheel(canvas: Canvas, [x, y]: Point, radius: number, turn: number):
   canvas.limb([x - dx, y - dy], [x + dx, y + dy], 0.9, [90, 90, 104])
 }
 
-function drawCar(canvas: Canvas, paint: Rgb, at: Place, { size, stride }: Pose): void {
+function drawCar(canvas: Canvas, paint: Rgb, at: At, { size, stride }: Pose): void {
   canvas.outlined(ink, () => {
     canvas.polygon([at(-13, 10), at(-8, 18), at(5, 18), at(11, 10)], paint)
     canvas.polygon([at(-19, 4), at(-19, 10), at(-12, 11), at(11, 11), at(19, 8.5), at(20, 4)], paint)
@@ -57,7 +57,7 @@ function drawCar(canvas: Canvas, paint: Rgb, at: Place, { size, stride }: Pose):
   for (const dx of [-11, 11]) drawWheel(canvas, at(dx, 4), 4.2 * size, stride * 5)
 }
 
-function drawBus(canvas: Canvas, paint: Rgb, at: Place, { size, stride }: Pose): void {
+function drawBus(canvas: Canvas, paint: Rgb, at: At, { size, stride }: Pose): void {
   canvas.outlined(ink, () => canvas.polygon([at(-24, 4), at(-24, 23), at(22, 23), at(25, 12), at(25, 4)], paint))
   for (const dx of [-21, -12, -3, 6]) canvas.rectangle(...at(dx, 20.5), 7 * size, 6.5 * size, glass)
   canvas.polygon([at(15.5, 20.5), at(21, 20.5), at(23.6, 12.5), at(15.5, 12.5)], glass)
@@ -65,7 +65,7 @@ function drawBus(canvas: Canvas, paint: Rgb, at: Place, { size, stride }: Pose):
   for (const dx of [-14, 14]) drawWheel(canvas, at(dx, 4), 4.4 * size, stride * 5)
 }
 
-function drawBoat(canvas: Canvas, paint: Rgb, at: Place, { size, stride }: Pose): void {
+function drawBoat(canvas: Canvas, paint: Rgb, at: At, { size, stride }: Pose): void {
   const wind = Math.sin(stride * 2 * Math.PI)
   canvas.outlined(ink, () => {
     canvas.limb(at(0, 6), at(0, 36), 1.4 * size, [120, 84, 54])
@@ -77,7 +77,7 @@ function drawBoat(canvas: Canvas, paint: Rgb, at: Place, { size, stride }: Pose)
   canvas.limb(at(-16, 6), at(17, 6), 1.2, blend(paint, [255, 240, 220], 0.5))
 }
 
-function drawRocket(canvas: Canvas, paint: Rgb, at: Place, { size, stride }: Pose): void {
+function drawRocket(canvas: Canvas, paint: Rgb, at: At, { size, stride }: Pose): void {
   const flame = 8 + 4 * Math.sin(stride * 12)
   canvas.polygon([at(-4, 0), at(4, 0), at(0, -flame - 3)], [252, 148, 44])
   canvas.polygon([at(-2.2, 0), at(2.2, 0), at(0, -flame * 0.6)], [255, 236, 140])
@@ -90,7 +90,7 @@ function drawRocket(canvas: Canvas, paint: Rgb, at: Place, { size, stride }: Pos
   canvas.ellipse(...at(0, 17), 2 * size, 2 * size, glass)
 }
 
-function drawPlane(canvas: Canvas, paint: Rgb, at: Place, { size }: Pose): void {
+function drawPlane(canvas: Canvas, paint: Rgb, at: At, { size }: Pose): void {
   canvas.outlined(ink, () => {
     canvas.polygon([at(-18, 3), at(-25, 13), at(-20, 13), at(-11, 4)], [222, 66, 66])
     canvas.limb(at(-18, 2), at(18, 1), 7.5 * size, paint)
@@ -100,7 +100,7 @@ function drawPlane(canvas: Canvas, paint: Rgb, at: Place, { size }: Pose): void 
   canvas.polygon([at(14, 4), at(19.5, 3.4), at(18, 1.6), at(14, 1.6)], glass)
 }
 
-function drawBalloon(canvas: Canvas, paint: Rgb, at: Place, { size }: Pose): void {
+function drawBalloon(canvas: Canvas, paint: Rgb, at: At, { size }: Pose): void {
   canvas.outlined(ink, () => {
     for (const side of [-1, 1]) canvas.limb(at(side * 3, 6), at(side * 8, 17), 0.6, [120, 90, 60])
     canvas.rectangle(...at(-4, 6), 8 * size, 6 * size, [156, 108, 64])
@@ -112,7 +112,7 @@ function drawBalloon(canvas: Canvas, paint: Rgb, at: Place, { size }: Pose): voi
   canvas.ellipse(...at(-6, 35), 2.4 * size, 3 * size, [255, 252, 240])
 }
 
-function drawBall(canvas: Canvas, paint: Rgb, at: Place, { size, stride }: Pose): void {
+function drawBall(canvas: Canvas, paint: Rgb, at: At, { size, stride }: Pose): void {
   canvas.outlined(ink, () => canvas.ellipse(...at(0, 11), 11 * size, 11 * size, paint))
   canvas.ellipse(...at(0, 11), 8.6 * size, 8.6 * size, blend(paint, [255, 255, 255], 0.2))
   const turn = stride * 2 * Math.PI

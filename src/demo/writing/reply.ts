@@ -65,24 +65,21 @@ const nouns: OneOrMore<string> = [
   'Letter',
 ]
 
+const writtenCounts: Readonly<Record<string, number>> = { two: 2, three: 3, four: 4, five: 5, six: 6, ten: 10 }
+
 function inventNames(question: string, random: Random): string | undefined {
-  const match =
-    /\b(\d{1,2}|two|three|four|five|six|ten)?\s*(?:\p{Letter}+\s+)?(?:names?|titles?)\s+(?:for|of)\s+(.{2,80})/isu.exec(
-      question,
-    )
+  const match = /\b(?:names?|titles?)\s+(?:for|of)\s+(.{2,80})/isu.exec(question)
   if (match === null) return undefined
-  const written: Readonly<Record<string, number>> = { two: 2, three: 3, four: 4, five: 5, six: 6, ten: 10 }
-  const count = Math.min(20, Math.max(1, written[match[1]?.toLowerCase() ?? ''] ?? Number(match[1] ?? 5)))
-  const subjects = findKeywords(match[2] ?? '', 3).map(({ word }) => capitalize(word))
+  const asked =
+    /\b(\d{1,2}|two|three|four|five|six|ten)\s/i.exec(question.slice(0, match.index))?.[1]?.toLowerCase() ?? '5'
+  const count = Math.min(20, Math.max(1, writtenCounts[asked] ?? Number(asked)))
+  const subjects = findKeywords(match[1] ?? '', 3).map(({ word }) => capitalize(word))
   const names = new Set<string>()
   for (let i = 0; i < count * 8 && names.size < count; i++) {
-    const subject = subjects[random.integer(0, Math.max(0, subjects.length - 1))] ?? 'House'
-    const made = [
-      `${random.pick(qualities)} ${subject}`,
-      `${subject} & ${random.pick(nouns)}`,
-      `The ${random.pick(nouns)} ${subject}`,
-    ]
-    names.add(made[random.integer(0, 2)] ?? subject)
+    const subject = subjects[random.integer(0, subjects.length - 1)] ?? 'House'
+    const before = `${random.pick(qualities)} ${subject}`
+    const after = `${subject} & ${random.pick(nouns)}`
+    names.add(random.pick([before, after, `The ${random.pick(nouns)} ${subject}`]))
   }
   return Array.from(names, (name, i) => `${i + 1}. ${name}`).join('\n')
 }
