@@ -1,11 +1,12 @@
 import type { ConfigPath } from './problem.ts'
+import { opaqueKeys } from './scalars.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
 const reference = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g
 
 /**
- * Replaces `${NAME}` in every string of `value` by the variable's value. Keys are left alone.
+ * Replaces `${NAME}` in every string of `value` by the variable's value. Keys, schemas and examples are left alone.
  * @param onUnset called for each name without a value, with the path of the string it stands in
  */
 export function expandEnvironment(
@@ -27,7 +28,10 @@ export function expandEnvironment(
   }
   if (typeof value === 'object' && value !== null) {
     return Object.fromEntries(
-      Object.entries(value).map(([key, item]) => [key, expandEnvironment(item, environment, onUnset, [...path, key])]),
+      Object.entries(value).map(([key, item]) => [
+        key,
+        opaqueKeys.has(key) ? item : expandEnvironment(item, environment, onUnset, [...path, key]),
+      ]),
     )
   }
   return value

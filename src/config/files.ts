@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { readDocument, type SettingsDocument } from './document.ts'
 import type { ConfigPath } from './problem.ts'
-import { fileKind } from './scalars.ts'
+import { fileKind, opaqueKeys } from './scalars.ts'
 
 /**
  * Puts the content of files where the configuration names them: `x_file: name` becomes `x: content`. A structured file
@@ -22,6 +22,7 @@ export function inlineFiles(value: unknown, options: InlineOptions, path: Config
   if (typeof value !== 'object' || value === null) return value
   const entries = Object.entries(value).map(([key, item]): [string, unknown] => {
     const target = key.endsWith('_file') ? key.slice(0, -'_file'.length) : ''
+    if (opaqueKeys.has(key)) return [key, item]
     if (target === '' || typeof item !== 'string') return [key, inlineFiles(item, options, [...path, key])]
     if (Object.hasOwn(value, target)) {
       options.onProblem([...path, key], `is given beside \`${target}\`; keep one of them`)

@@ -106,6 +106,9 @@ export const fileKeys: Readonly<Record<string, 'structured' | 'text'>> = {
   token: 'text',
 }
 
+/** Keys whose values are somebody else's language: nothing in them is a file name or a `${NAME}` of ours. */
+export const opaqueKeys: ReadonlySet<string> = new Set(['schema', 'query', 'body', 'form', 'table', 'aliases'])
+
 /** How a key that ends in `_file` is read; keys the table does not name are secrets, hence text. */
 export const fileKind = (key: string): 'structured' | 'text' => fileKeys[key] ?? 'text'
 

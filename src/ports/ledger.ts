@@ -63,6 +63,8 @@ export interface JobRecord {
   readonly firstDeliveredAtMs: number | undefined
   /** The frames have been deleted. */
   readonly pruned: boolean
+  /** Size of the stored body, once it is whole. */
+  readonly resultBytes: number | undefined
 }
 
 export interface ClaimRequest {
@@ -119,6 +121,7 @@ export interface CaptureRequest {
   readonly epoch: number
   /** The frames not appended yet, the last one included. */
   readonly frames: readonly Frame[]
+  readonly resultBytes: number
   readonly nowMs: number
   readonly keepUntilMs: number
 }
@@ -135,6 +138,7 @@ export interface FailRequest {
   readonly retryAtMs: number
   /** A refusal is stored like a result; otherwise empty, and what was appended is deleted. */
   readonly frames: readonly Frame[]
+  readonly resultBytes: number
   readonly nowMs: number
   readonly keepUntilMs: number
 }

@@ -5,4 +5,11 @@
 export interface Revisions<Sold> {
   /** The service as it was when `rev` was sold, or undefined when this ledger never sold it. */
   resolve(rev: string): Sold | undefined
+  /**
+   * Makes sure that the ledger keeps `rev` at least until then, before a token is sold under it. Undefined when it
+   * already does.
+   * @param until Unix seconds
+   * @throws LedgerError by the promise
+   */
+  keepUntil(rev: string, until: number): Promise<void> | undefined
 }

@@ -1,4 +1,5 @@
-import type { Readable } from 'node:stream'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex, Readable } from 'node:stream'
 
 /** Where a call goes and what the operator adds to it. */
 export interface UpstreamTarget {
@@ -79,4 +80,14 @@ export interface UpstreamSink {
 export interface Upstream {
   /** Makes the call and reports once how it ended. Never rejects: a failure is an `UpstreamEnd`. */
   exchange(call: UpstreamCall, sink: UpstreamSink, signal: AbortSignal): Promise<UpstreamEnd>
+  /** Joins a client's WebSocket handshake to the upstream's. Errors close the socket. */
+  upgrade(incoming: IncomingMessage, socket: Duplex, head: Buffer, to: UpgradeTarget): void
+}
+
+export interface UpgradeTarget {
+  readonly upstream: UpstreamTarget
+  /** Path and query. */
+  readonly path: string
+  readonly client: ClientFacts
+  readonly requestId: string
 }

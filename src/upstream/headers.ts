@@ -1,4 +1,4 @@
-import type { UpstreamCall } from '../ports/upstream.ts'
+import type { UpgradeTarget, UpstreamCall } from '../ports/upstream.ts'
 
 /**
  * Which headers cross the gateway. Towards the upstream an allow-list, since an unknown header may mean something to it
@@ -119,3 +119,23 @@ function connectionNominated(rawHeaders: readonly string[]): Set<string> {
 
 /** A credential for this gateway, which no upstream may see. */
 const isOurs = (value: string | undefined): boolean => /(?:^|,)\s*(?:L402|LSAT)(?:\s|$)/i.test(value ?? '')
+
+/** The headers of a WebSocket handshake towards the upstream. */
+export function upgradeHeaders(to: UpgradeTarget): Record<string, string> {
+  const { rawHeaders, address, host, scheme } = to.client
+  const headers: Record<string, string> = { connection: 'Upgrade', upgrade: 'websocket', host: new URL(to.upstream.origin).host }
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = (rawHeaders[at] ?? '').toLowerCase()
+    const value = rawHeaders[at + 1] ?? ''
+    const handshake = name.startsWith('sec-websocket-') || name === 'origin'
+    if (handshake || isPassedOn(name, value, to.upstream.forwardHeaders, true)) headers[name] ??= value
+  }
+  return {
+    ...headers,
+    'x-forwarded-for': address,
+    'x-forwarded-host': host,
+    'x-forwarded-proto': scheme,
+    'x-request-id': to.requestId,
+    ...to.upstream.headers,
+  }
+}

@@ -1,11 +1,15 @@
-import type { Upstream, UpstreamCall, UpstreamEnd, UpstreamSink } from '../ports/upstream.ts'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { UpgradeTarget, Upstream, UpstreamCall, UpstreamEnd, UpstreamSink } from '../ports/upstream.ts'
 import { exchange } from './exchange.ts'
 import { outgoingHeaders } from './headers.ts'
 import { Pools } from './pools.ts'
+import { WebSocketProxy } from './websocket.ts'
 
 /** Outgoing HTTP over pooled connections. */
 export class HttpUpstream implements Upstream, AsyncDisposable {
   readonly #pools = new Pools()
+  readonly #webSockets = new WebSocketProxy()
 
   exchange(call: UpstreamCall, sink: UpstreamSink, signal: AbortSignal): Promise<UpstreamEnd> {
     const { origin, ca } = call.upstream
@@ -14,7 +18,12 @@ export class HttpUpstream implements Upstream, AsyncDisposable {
     return exchange(this.#pools.get(origin, ca), wire, sink, signal)
   }
 
+  upgrade(incoming: IncomingMessage, socket: Duplex, head: Buffer, to: UpgradeTarget): void {
+    this.#webSockets.join(incoming, socket, head, to)
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
+    this.#webSockets.close()
     return this.#pools[Symbol.asyncDispose]()
   }
 }

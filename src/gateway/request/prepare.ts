@@ -49,9 +49,10 @@ export function checkMediaType(contract: BodyContract, mediaType: MediaType): vo
 
 /**
  * Validates a request under a contract and fills in its defaults.
- * @throws GatewayError `bad_json`, `bad_multipart`, `bad_body`, `invalid_request`
+ * @throws GatewayError `unsupported_media_type`, `bad_json`, `bad_multipart`, `bad_body`, `invalid_request`
  */
 export function prepare(contract: Contract, request: RequestParts): Prepared {
+  checkMediaType(contract.body, request.mediaType)
   const query = prepareQuery(contract, request.query)
   const body = prepareBody(contract.body, request)
   return {

@@ -61,12 +61,14 @@ export class JobTable {
     this.#show = database.prepare("UPDATE job SET shown = 1 WHERE hash = ? AND epoch = ? AND state = 'running'")
     this.#running = database.prepare("SELECT number FROM job WHERE hash = ? AND epoch = ? AND state = 'running'")
     this.#capture = database.prepare(
-      `UPDATE job SET state = 'captured', finished_at = :nowMs, keep_until = :keepUntilMs, last_code = NULL
+      `UPDATE job SET state = 'captured', finished_at = :nowMs, keep_until = :keepUntilMs,
+         result_bytes = :resultBytes, last_code = NULL
        WHERE hash = :hash AND epoch = :epoch AND state = 'running' RETURNING number`,
     )
     this.#fail = database.prepare(
       `UPDATE job SET state = :state, last_code = :code, attempts = attempts + :counted, failures = failures + 1,
-         generation = generation + :nextGeneration, retry_at = :retryAtMs, finished_at = :nowMs, keep_until = :keepUntilMs
+         generation = generation + :nextGeneration, retry_at = :retryAtMs, finished_at = :nowMs, keep_until = :keepUntilMs,
+         result_bytes = :resultBytes
        WHERE hash = :hash AND epoch = :epoch AND state = 'running' RETURNING number`,
     )
     this.#delivered = database.prepare(
@@ -99,15 +101,16 @@ export class JobTable {
     return this.#running.get(hash, epoch)?.number
   }
 
-  capture({ epoch, nowMs, keepUntilMs }: CaptureRequest, hash: Buffer): number | undefined {
-    return this.#capture.get({ hash, epoch, nowMs, keepUntilMs })?.number
+  capture({ epoch, nowMs, keepUntilMs, resultBytes }: CaptureRequest, hash: Buffer): number | undefined {
+    return this.#capture.get({ hash, epoch, nowMs, keepUntilMs, resultBytes })?.number
   }
 
   fail(request: FailRequest, hash: Buffer): number | undefined {
-    const { epoch, state, code, retryAtMs, nowMs, keepUntilMs } = request
+    const { epoch, state, code, retryAtMs, nowMs, keepUntilMs, resultBytes } = request
     const counted = request.counted ? 1 : 0
     const nextGeneration = request.nextGeneration ? 1 : 0
-    return this.#fail.get({ hash, epoch, state, code, retryAtMs, nowMs, keepUntilMs, counted, nextGeneration })?.number
+    const flags = { counted, nextGeneration }
+    return this.#fail.get({ hash, epoch, state, code, retryAtMs, nowMs, keepUntilMs, resultBytes, ...flags })?.number
   }
 
   delivered(hash: Buffer, nowMs: number): void {

@@ -25,6 +25,7 @@ interface JoinedRow {
   keep_until: number | null
   first_delivered_at: number | null
   pruned: number
+  result_bytes: number | null
 }
 
 export class PaymentTable {
@@ -40,7 +41,7 @@ export class PaymentTable {
     this.#read = database.prepare(
       `SELECT p.state, p.service, p.wallet, p.price_msat, p.minted_expiry, p.created_at,
          j.id AS job_id, j.request_hash, j.rev, j.rebound, j.state AS job_state, j.epoch, j.generation, j.attempts,
-         j.failures, j.retry_at, j.last_code, j.shown, j.salt, j.finished_at, j.keep_until, j.first_delivered_at, j.pruned
+         j.failures, j.retry_at, j.last_code, j.shown, j.salt, j.finished_at, j.keep_until, j.first_delivered_at, j.pruned, j.result_bytes
        FROM payment p JOIN job j ON j.hash = p.hash WHERE p.hash = ?`,
     )
   }
@@ -90,6 +91,7 @@ export class PaymentTable {
         keepUntilMs: row.keep_until ?? undefined,
         firstDeliveredAtMs: row.first_delivered_at ?? undefined,
         pruned: row.pruned === 1,
+        resultBytes: row.result_bytes ?? undefined,
       },
     }
   }

@@ -53,6 +53,7 @@ CREATE TABLE job (
   created_at INTEGER NOT NULL,
   finished_at INTEGER,
   keep_until INTEGER,
+  result_bytes INTEGER,
   first_delivered_at INTEGER,
   pruned INTEGER NOT NULL DEFAULT 0
 ) STRICT;

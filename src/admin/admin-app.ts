@@ -1,0 +1,60 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { type PayingWallet, type Wallet, WalletError } from '../ports/wallet.ts'
+
+export interface AdminOptions {
+  readonly health: Hono
+  /** Undefined while the gateway is starting. */
+  readonly wallet: () => Wallet | undefined
+  /** Bearer token; undefined: anyone who reaches the listener. */
+  readonly token: string | undefined
+  /** Whether the Host header is a name of this listener. */
+  readonly isOwnHost: (host: string) => boolean
+}
+
+const payTimeoutMs = 30_000
+
+/** The operator's listener. */
+export function createAdminApp(options: AdminOptions): Hono {
+  const app = new Hono()
+  // A web page in the operator's browser can send requests to loopback; it cannot choose this header.
+  app.use(async (c, next) => {
+    const host = (c.req.header('host') ?? '').toLowerCase()
+    if (options.token === undefined && !options.isOwnHost(host)) return c.json({ error: 'unknown host' }, 403)
+    return await next()
+  })
+  app.route('/', options.health)
+  app.use(async (c, next) => {
+    if (options.token === undefined || isBearer(c.req.header('authorization'), options.token)) return await next()
+    return c.json({ error: 'a bearer token is needed' }, 401, { 'www-authenticate': 'Bearer' })
+  })
+  app.post('/dev/pay', bodyLimit({ maxSize: 16 * 1024 }), async (c) => {
+    const wallet = options.wallet()
+    if (!wallet) return c.json({ error: 'the gateway is starting' }, 503)
+    if (!canPay(wallet)) return c.json({ error: 'only the development wallet pays its own invoices' }, 404)
+    if (c.req.header('content-type')?.split(';')[0] !== 'application/json') return c.json({ error: 'send JSON' }, 415)
+    const body: unknown = await c.req.json().catch(() => undefined)
+    const invoice = typeof body === 'object' && body !== null && 'invoice' in body ? body.invoice : undefined
+    if (typeof invoice !== 'string') return c.json({ error: 'send {"invoice": "lnbcrt…"}' }, 400)
+    try {
+      const preimage = await wallet.pay(invoice, AbortSignal.timeout(payTimeoutMs))
+      return c.json({ preimage, fees_paid: 0 })
+    } catch (thrown) {
+      if (!(thrown instanceof WalletError)) throw thrown
+      return c.json({ error: thrown.message, code: thrown.code }, thrown.code === 'rejected' ? 409 : 400)
+    }
+  })
+  app.onError((_error, c) => c.json({ error: 'internal error' }, 500))
+  app.notFound((c) => c.json({ error: 'not found' }, 404))
+  return app
+}
+
+const canPay = (wallet: Wallet): wallet is PayingWallet => 'pay' in wallet && typeof wallet.pay === 'function'
+
+function isBearer(header: string | undefined, token: string): boolean {
+  const given = /^Bearer (.+)$/i.exec(header ?? '')?.[1]
+  if (given === undefined) return false
+  const digest = (text: string) => createHash('sha256').update(text).digest()
+  return timingSafeEqual(digest(given), digest(token))
+}

@@ -1,0 +1,55 @@
+import type { Clock } from '../ports/clock.ts'
+import type { Ledger } from '../ports/ledger.ts'
+
+export type ReadinessState =
+  | { readonly kind: 'starting'; readonly reason: string }
+  | { readonly kind: 'serving'; readonly ledger: Pick<Ledger, 'probe'>; readonly clock: Clock }
+  | { readonly kind: 'draining' }
+
+export type ReadinessAnswer = { readonly ready: true } | { readonly ready: false; readonly reason: string }
+
+/** A probe asked for again within this time gets the same answer. */
+const freshMs = 1_000
+const probeTimeoutMs = 2_000
+
+/** Whether requests should be sent here. A wallet that is down does not count: paid tokens must still redeem. */
+export class Readiness {
+  #state: ReadinessState = { kind: 'starting', reason: 'starting' }
+  #probe: { atMs: number; answer: Promise<ReadinessAnswer> } | undefined
+
+  get state(): ReadinessState {
+    return this.#state
+  }
+
+  set(state: ReadinessState): void {
+    this.#state = state
+    this.#probe = undefined
+  }
+
+  async check(): Promise<ReadinessAnswer> {
+    const state = this.#state
+    switch (state.kind) {
+      case 'starting':
+        return { ready: false, reason: state.reason }
+      case 'draining':
+        return { ready: false, reason: 'shutting down' }
+      case 'serving': {
+        const nowMs = state.clock.monotonicMs()
+        if (!this.#probe || nowMs - this.#probe.atMs > freshMs) this.#probe = { atMs: nowMs, answer: probe(state) }
+        return await this.#probe.answer
+      }
+    }
+  }
+}
+
+async function probe({ ledger, clock }: Extract<ReadinessState, { kind: 'serving' }>): Promise<ReadinessAnswer> {
+  const timeout = new Promise<'timeout'>((resolve) => {
+    setTimeout(() => resolve('timeout'), probeTimeoutMs).unref()
+  })
+  try {
+    const outcome = await Promise.race([ledger.probe(clock.nowMs()), timeout])
+    return outcome === 'timeout' ? { ready: false, reason: 'the ledger does not answer' } : { ready: true }
+  } catch {
+    return { ready: false, reason: 'the ledger cannot be written' }
+  }
+}

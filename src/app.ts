@@ -1,0 +1,96 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import { type Context as HonoContext, Hono } from 'hono'
+import type { Context } from './context.ts'
+import { GatewayError } from './errors.ts'
+import type { Gateway } from './gateway/gateway.ts'
+import { handle } from './gateway/handle.ts'
+import { observe } from './gateway/observe.ts'
+import { problemOf, sendProblem } from './gateway/respond.ts'
+import { newRequestId, RequestScope } from './gateway/scope.ts'
+import { handleUpgrade } from './gateway/upgrade.ts'
+import { createSiteApp, type SiteEnvironment } from './site/site-app.ts'
+
+/** What the public listener needs before, and after, everything else is open. */
+export interface Shop {
+  readonly sitePrefix: string
+  /** Undefined while starting or waiting for the ledger. */
+  readonly context: () => Context | undefined
+}
+
+type C = HonoContext<SiteEnvironment>
+
+/** Every route and middleware of the public listener, in order. */
+export function createApp(shop: Shop): Hono<SiteEnvironment> {
+  const app = new Hono<SiteEnvironment>()
+  app.use(requireContext(shop))
+  app.route(shop.sitePrefix, createSiteApp(shop.sitePrefix))
+  app.all('*', sell)
+  app.onError(answerError)
+  return app
+}
+
+/** Until the gateway is open it answers 503; then every request gets its scope and, at its end, its access line. */
+function requireContext(shop: Shop) {
+  return async (c: C, next: () => Promise<void>): Promise<Response | undefined> => {
+    const context = shop.context()
+    if (!context) return notReady(c)
+    const { gateway, clock } = context
+    const scope = new RequestScope(newRequestId(), () => clock.monotonicMs())
+    c.set('gateway', gateway)
+    c.set('scope', scope)
+    observe(gateway, c.env.incoming, c.env.outgoing, scope)
+    await next()
+    return undefined
+  }
+}
+
+async function sell(c: C): Promise<Response> {
+  const { incoming, outgoing } = c.env as { incoming: IncomingMessage; outgoing: ServerResponse }
+  const { gateway, scope } = c.var
+  try {
+    await handle(gateway, incoming, outgoing, scope)
+  } catch (thrown) {
+    answer(gateway, incoming, outgoing, scope, thrown)
+  }
+  return RESPONSE_ALREADY_SENT
+}
+
+/** Errors of the site's routes. */
+function answerError(thrown: unknown, c: C): Response {
+  const { incoming, outgoing } = c.env as { incoming: IncomingMessage; outgoing: ServerResponse }
+  answer(c.var.gateway, incoming, outgoing, c.var.scope, thrown)
+  return RESPONSE_ALREADY_SENT
+}
+
+function answer(gateway: Gateway, incoming: IncomingMessage, outgoing: ServerResponse, scope: RequestScope, thrown: unknown): void {
+  const error = problemOf(thrown)
+  if (error.code === 'internal') gateway.events.unexpected('a request failed unexpectedly', thrown, scope.id)
+  if (error.code === 'ledger_unavailable') gateway.events.ledgerFailed('request', error.cause)
+  // After the head was sent, only a broken connection can still say that the answer is not whole.
+  if (outgoing.headersSent) outgoing.destroy()
+  else if (!outgoing.destroyed) sendProblem(incoming, outgoing, scope, gateway.settings, error)
+}
+
+function notReady(c: C): Response {
+  const body = { title: 'The gateway is not ready', status: 503, code: 'not_ready', payment: { status: 'unspent', action: 'retry_same_token' } }
+  return c.json(body, 503, { 'retry-after': '1', 'cache-control': 'no-store' })
+}
+
+/** The listener for `upgrade` events. */
+export function createUpgradeListener(shop: Shop) {
+  return (incoming: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const gateway = shop.context()?.gateway
+    try {
+      if (!gateway) throw new GatewayError('not_ready')
+      handleUpgrade(gateway, incoming, socket, head, newRequestId())
+    } catch (thrown) {
+      const { status, code } = problemOf(thrown)
+      const body = `${JSON.stringify({ status, code })}\n`
+      const head = `HTTP/1.1 ${status} ${code}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`
+      socket.on('error', () => socket.destroy())
+      socket.end(head + body)
+    }
+  }
+}

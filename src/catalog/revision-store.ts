@@ -1,0 +1,112 @@
+import type { ServiceDefinition } from '../config/config.ts'
+import type { Environment } from '../config/environment.ts'
+import { readDefinition } from '../config/load.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Ledger } from '../ports/ledger.ts'
+import type { Revisions } from '../ports/revisions.ts'
+import type { Catalog } from './catalog.ts'
+import { compileService, type Service } from './service.ts'
+import { SchemaCompiler } from './validator.ts'
+
+export interface RevisionStoreOptions {
+  readonly ledger: Pick<Ledger, 'revisions' | 'saveRevisions'>
+  readonly clock: Clock
+  readonly environment: Environment
+  /** How long a token sold now lives, ms. */
+  readonly tokenTtlMs: () => number
+  /** A stored definition cannot be used any more, for example because a `${NAME}` in it is no longer set. */
+  onUnusable(rev: string, cause: unknown): void
+}
+
+interface Entry {
+  readonly definition: string
+  /** Unix seconds, as committed. */
+  soldUntil: number
+  service: Service | 'unusable' | undefined
+}
+
+/** `last_sold_until` is committed this far ahead, so that selling almost never waits for it. */
+const aheadSeconds = 24 * 3600
+
+/** The definitions that living tokens were sold under, compiled when they are first needed. */
+export class RevisionStore implements Revisions<Service> {
+  readonly #options: RevisionStoreOptions
+  readonly #entries: Map<string, Entry>
+  readonly #keeping = new Map<string, Promise<void>>()
+
+  private constructor(options: RevisionStoreOptions, entries: Map<string, Entry>) {
+    this.#options = options
+    this.#entries = entries
+  }
+
+  /** @throws LedgerError */
+  static async load(options: RevisionStoreOptions): Promise<RevisionStore> {
+    const records = await options.ledger.revisions()
+    const entries = records.map(({ rev, definition, lastSoldUntil }): [string, Entry] => [
+      rev,
+      { definition, soldUntil: lastSoldUntil, service: undefined },
+    ])
+    return new RevisionStore(options, new Map(entries))
+  }
+
+  /** Commits the revisions of a catalog; only then may it go live. @throws LedgerError */
+  async adopt(catalog: Catalog): Promise<void> {
+    const priced = catalog.services.filter((service) => service.contract.price !== 'free')
+    const soldUntil = this.#ahead()
+    const records = priced.map((service) => ({
+      rev: service.rev,
+      definition: JSON.stringify(service.config.definition),
+      lastSoldUntil: soldUntil,
+    }))
+    await this.#options.ledger.saveRevisions(records)
+    for (const [index, service] of priced.entries()) {
+      this.#entries.set(service.rev, { definition: records[index]?.definition ?? '', soldUntil, service })
+    }
+  }
+
+  resolve(rev: string): Service | undefined {
+    const entry = this.#entries.get(rev)
+    if (!entry) return undefined
+    entry.service ??= this.#compile(rev, entry.definition)
+    return entry.service === 'unusable' ? undefined : entry.service
+  }
+
+  keepUntil(rev: string, until: number): Promise<void> | undefined {
+    const entry = this.#entries.get(rev)
+    if (!entry) return undefined
+    if (entry.soldUntil - until < aheadSeconds / 2) {
+      const keeping = this.#extend(rev, entry)
+      if (entry.soldUntil < until) return keeping
+      keeping.catch(() => undefined)
+    }
+    return undefined
+  }
+
+  #extend(rev: string, entry: Entry): Promise<void> {
+    const under = this.#keeping.get(rev)
+    if (under) return under
+    const lastSoldUntil = this.#ahead()
+    const keeping = this.#options.ledger
+      .saveRevisions([{ rev, definition: entry.definition, lastSoldUntil }])
+      .then(() => {
+        entry.soldUntil = Math.max(entry.soldUntil, lastSoldUntil)
+      })
+      .finally(() => this.#keeping.delete(rev))
+    this.#keeping.set(rev, keeping)
+    return keeping
+  }
+
+  #ahead(): number {
+    return Math.ceil((this.#options.clock.nowMs() + this.#options.tokenTtlMs()) / 1000) + aheadSeconds
+  }
+
+  #compile(rev: string, definition: string): Service | 'unusable' {
+    try {
+      const config = readDefinition(JSON.parse(definition) as ServiceDefinition, this.#options.environment)
+      return compileService(config, new SchemaCompiler())
+    } catch (thrown) {
+      this.#options.onUnusable(rev, thrown)
+      return 'unusable'
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import { parseArgs } from 'node:util'
+import { type PricedExample, priceExample } from '../catalog/check-examples.ts'
+import type { Service } from '../catalog/service.ts'
+import { formatAddress } from './listen.ts'
+import { priceRange } from '../pricing/range.ts'
+import { type ExitCode, exitCodes } from './exit-codes.ts'
+import { loadOrExplain } from './load-or-explain.ts'
+
+/** `turnpike check`: every problem of a configuration, or what it would sell, by whom it is served, and for how much. */
+export function check(args: string[]): Promise<ExitCode> {
+  const { values } = parseArgs({ args, options: { config: { type: 'string', short: 'c' }, json: { type: 'boolean' } } })
+  const { config, catalog } = loadOrExplain(values.config ?? 'gateway.yaml', process.env)
+  const services = catalog.services.map(describe)
+  if (values.json) {
+    console.log(JSON.stringify({ file: config.file, services }, undefined, 2))
+    return Promise.resolve(exitCodes.ok)
+  }
+  console.log(`${config.file} is good. On ${formatAddress(config.listen)} it would sell:\n`)
+  for (const service of services) {
+    console.log(`${service.methods.join(',')} ${service.host ?? ''}${service.path}  →  ${service.upstream}`)
+    console.log(`  ${service.name}: ${service.price}`)
+    for (const example of service.examples) {
+      console.log(`  example${example.title === undefined ? '' : ` “${example.title}”`}: ${example.price}`)
+      for (const line of example.lines) console.log(`    ${line}`)
+    }
+    console.log('')
+  }
+  return Promise.resolve(exitCodes.ok)
+}
+
+function describe(service: Service) {
+  const { config, contract, name } = service
+  return {
+    name,
+    rev: service.rev,
+    methods: contract.route.methods,
+    host: config.key.host,
+    path: config.key.path,
+    upstream: `${config.upstream.origin}${config.upstream.path ?? config.key.path}`,
+    price: contract.price === 'free' ? 'free' : priceRange(contract.price),
+    examples: config.examples.flatMap((example) => {
+      const priced = priceExample(service, example)
+      return priced === 'free' || Array.isArray(priced) ? [] : [describeExample(priced)]
+    }),
+  }
+}
+
+const describeExample = ({ example, price }: PricedExample) => ({
+  title: example.title,
+  price: `${Number(price.msat) / 1000} sats`,
+  amountMsat: Number(price.msat),
+  lines: price.lines.map(({ label }) => label),
+})

@@ -1,0 +1,61 @@
+import type { ExitCode } from './exit-codes.ts'
+
+export interface Command {
+  readonly summary: string
+  readonly usage: string
+  /** Loaded when it is run, so that `turnpike pay` does not wait for a gateway's modules. */
+  load(): Promise<(args: string[]) => Promise<ExitCode>>
+}
+
+export const commands: Readonly<Record<string, Command>> = {
+  serve: {
+    summary: 'sell what a configuration offers',
+    usage: '[--config gateway.yaml] [--listen host:port] [--admin host:port] [--data dir]',
+    load: async () => (await import('./serve.ts')).serve,
+  },
+  demo: {
+    summary: 'sample services, gateway and development wallet, all at once',
+    usage: '[--config file] [--listen host:port] [--admin host:port] [--data dir]',
+    load: async () => (await import('./demo.ts')).demo,
+  },
+  'demo-services': {
+    summary: 'only the sample services, for a gateway of your own',
+    usage: '[--listen 127.0.0.1:9000]',
+    load: async () => (await import('./demo-services.ts')).demoServices,
+  },
+  check: {
+    summary: 'judge a configuration and show what it would sell',
+    usage: '[--config gateway.yaml] [--json]',
+    load: async () => (await import('./check.ts')).check,
+  },
+  schema: {
+    summary: 'print the JSON Schema of the configuration, for editors',
+    usage: '',
+    load: async () => (await import('./schema.ts')).schema,
+  },
+  quote: {
+    summary: 'the price of a request, without an invoice',
+    usage: 'METHOD URL [-d body | -F name=value …] [--json]',
+    load: async () => (await import('./quote.ts')).quote,
+  },
+  buy: {
+    summary: 'make a request, pay for it, and write the result',
+    usage: 'METHOD URL [-d body | -F name=value …] [-H header] [-o file] [--max-sats n] [--dev-wallet url] [--json]',
+    load: async () => (await import('./buy.ts')).buy,
+  },
+  pay: {
+    summary: 'pay an invoice with the development wallet',
+    usage: 'INVOICE [--admin 127.0.0.1:8403] [--json]',
+    load: async () => (await import('./pay.ts')).pay,
+  },
+}
+
+const width = Math.max(...Object.keys(commands).map((name) => name.length))
+
+export const usage = `turnpike <command>
+
+${Object.entries(commands)
+  .map(([name, { summary, usage: own }]) => `  ${name.padEnd(width)}  ${summary}${own === '' ? '' : `\n  ${' '.repeat(width)}  ${name} ${own}`}`)
+  .join('\n')}
+
+Exit codes: 0 done, 1 unexpected, 2 bad arguments or configuration, 3 cannot connect, 4 refused, 5 not found.`

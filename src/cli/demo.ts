@@ -1,0 +1,80 @@
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import type { Catalog } from '../catalog/catalog.ts'
+import { priceExample } from '../catalog/check-examples.ts'
+import { priceRange } from '../pricing/range.ts'
+import { startDemoServices } from './demo-services.ts'
+import { CommandError, type ExitCode, exitCodes } from './exit-codes.ts'
+import { loadOrExplain, placed } from './load-or-explain.ts'
+import { placementOptions, refusePublicDevWallet } from './serve.ts'
+import { type RunningGateway, startGateway } from './start-gateway.ts'
+import { untilStopped } from './until-stopped.ts'
+
+/** `turnpike demo`: sample services, gateway and development wallet, and a purchase to copy. */
+export async function demo(args: string[]): Promise<ExitCode> {
+  const { values } = parseArgs({ args, options: placementOptions })
+  const file = values.config ?? fileURLToPath(new URL('../../gateway.yaml.example', import.meta.url))
+  const { config: loaded, catalog } = loadOrExplain(file, process.env)
+  const config = { ...placed(loaded, values), log: { level: 'warn' as const } }
+  refusePublicDevWallet(config, values['allow-public-dev-wallet'] ?? false)
+  return await untilStopped(async (signal, fatal) => {
+    await using opened = new AsyncDisposableStack()
+    const gateway = await startGateway({ config, catalog, environment: process.env, signal, onFatal: fatal })
+    opened.use(gateway)
+    const listen = sampleAddress(catalog)
+    opened.use(await startDemoServices({ listen, publicBase: `${gateway.publicUrl}/media` }))
+    console.log(welcome(gateway, catalog, listen))
+    return opened.move()
+  })
+}
+
+/** Where the configuration expects the sample services. */
+function sampleAddress(catalog: Catalog): string {
+  const origins = new Set(catalog.services.map(({ config }) => config.upstream.origin))
+  const [origin, ...others] = origins
+  if (origin === undefined || others.length > 0) {
+    throw new CommandError(exitCodes.usage, 'the demo needs a configuration whose services all have the same upstream')
+  }
+  return new URL(origin).host
+}
+
+function welcome({ publicUrl, adminUrl }: RunningGateway, catalog: Catalog, services: string): string {
+  const paid = catalog.services.filter(({ contract }) => contract.price !== 'free')
+  const rows = paid.map(({ config, contract }) => {
+    const price = contract.price === 'free' ? 'free' : priceRange(contract.price)
+    return `  POST ${publicUrl}${config.key.path}\n       ${price.replaceAll('; ', '\n       ')}`
+  })
+  return `Turnpike demo
+  gateway    ${publicUrl}
+  operator   ${adminUrl}   (health, metrics, development wallet)
+  services   http://${services}   (another process; it knows nothing of payments)
+
+For sale:
+${rows.join('\n')}
+
+${purchase(publicUrl, adminUrl, catalog)}
+Or all of it in one command:
+  npx turnpike buy POST ${publicUrl}/api/l402/generate-video -d '{"prompt":"A cat walking on the surface of the moon"}'
+
+Ctrl-C stops everything.`
+}
+
+/** One complete purchase in curl lines, of the first service that has an example and answers quickly. */
+function purchase(publicUrl: string, adminUrl: string, catalog: Catalog): string {
+  const service = catalog.byName('api-l402-generate-text') ?? catalog.services.find(({ config }) => config.examples.length > 0)
+  const [example] = service?.config.examples ?? []
+  if (!service || example?.body.kind !== 'json') return ''
+  const priced = priceExample(service, example)
+  const sats = priced === 'free' || Array.isArray(priced) ? '' : ` (${Number(priced.price.msat) / 1000} sats)`
+  const url = `${publicUrl}${service.config.key.path}`
+  const body = JSON.stringify(example.body.value)
+  return `One complete purchase${sats}; paste these lines into another terminal:
+
+  BODY='${body.replaceAll("'", `'\\''`)}'
+  CHALLENGE=$(curl -s -X POST ${url} -H 'Content-Type: application/json' -d "$BODY")
+  TOKEN=$(echo "$CHALLENGE" | sed 's/.*"token":"\\([^"]*\\)".*/\\1/')
+  INVOICE=$(echo "$CHALLENGE" | sed 's/.*"invoice":"\\([^"]*\\)".*/\\1/')
+  PREIMAGE=$(curl -s ${adminUrl}/dev/pay -H 'Content-Type: application/json' -d "{\\"invoice\\":\\"$INVOICE\\"}" | sed 's/.*"preimage":"\\([^"]*\\)".*/\\1/')
+  curl -i -X POST ${url} -H 'Content-Type: application/json' -H "Authorization: L402 $TOKEN:$PREIMAGE" -d "$BODY"
+`
+}

@@ -1,0 +1,95 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { getRequestListener } from '@hono/node-server'
+import type { Hono } from 'hono'
+import type { ListenAddress } from '../config/scalars.ts'
+import { CommandError, exitCodes } from './exit-codes.ts'
+
+export interface ListenOptions {
+  // biome-ignore lint/suspicious/noExplicitAny: an app of any environment can be served
+  readonly app: Hono<any>
+  readonly address: ListenAddress
+  readonly onUpgrade?: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void
+}
+
+export interface Listener extends AsyncDisposable {
+  readonly address: ListenAddress
+  readonly server: Server
+}
+
+/** A slow head is cut here; bodies have a limit of their own. */
+const headersTimeoutMs = 10_000
+/** Above the idle time of common load balancers (60 s), or they would write into a closing connection. */
+const keepAliveTimeoutMs = 75_000
+const maxHeaderBytes = 16 * 1024
+
+/** Serves an app. @throws CommandError when the address cannot be listened on */
+export async function listen({ app, address, onUpgrade }: ListenOptions): Promise<Listener> {
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: () => badRequest() })
+  const server = createServer(
+    {
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: 0,
+      keepAliveTimeout: keepAliveTimeoutMs,
+      maxHeaderSize: maxHeaderBytes,
+      noDelay: true,
+      // Any other upgrade (h2c, for one) is ignored, as RFC 9110 allows, and the request served as it is.
+      shouldUpgradeCallback: (incoming) => onUpgrade !== undefined && incoming.headers.upgrade?.toLowerCase() === 'websocket',
+    },
+    listener as (incoming: IncomingMessage, outgoing: ServerResponse) => void,
+  )
+  if (onUpgrade) server.on('upgrade', onUpgrade)
+  server.on('clientError', refuseUnreadable)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)))
+    server.listen(address.port, address.host, resolve)
+  })
+  const bound = server.address() as AddressInfo
+  return {
+    address: { host: address.host, port: bound.port },
+    server,
+    [Symbol.asyncDispose]: () => close(server),
+  }
+}
+
+export const formatAddress = ({ host, port }: ListenAddress): string => `${host.includes(':') ? `[${host}]` : host}:${port}`
+
+/** What the HTTP parser itself refuses. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
+  const body = `${JSON.stringify({ title: 'The request cannot be read', status: Number(status.slice(0, 3)), code: 'bad_request' })}\n`
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  )
+}
+
+const badRequest = () =>
+  Response.json({ title: 'The request target or Host header is not acceptable', status: 400, code: 'bad_target' }, { status: 400 })
+
+function listenError({ host, port }: ListenAddress, error: NodeJS.ErrnoException): CommandError {
+  const where = formatAddress({ host, port })
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return new CommandError(exitCodes.unavailable, `${where} is in use by another program; choose another address or stop it`)
+    case 'EACCES':
+      return new CommandError(exitCodes.unavailable, `${where} may not be listened on by this user; ports below 1024 need more rights`)
+    default:
+      return new CommandError(exitCodes.unavailable, `cannot listen on ${where}: ${error.message}`)
+  }
+}
+
+/** Stops accepting and resolves when the last connection is closed. */
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    // A drained connection would stay open for its keep-alive time.
+    const timer = setInterval(() => server.closeIdleConnections(), 200)
+    server.once('close', () => clearInterval(timer))
+    server.closeIdleConnections()
+  })
+}

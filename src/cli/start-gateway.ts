@@ -1,0 +1,101 @@
+import { createAdminApp } from '../admin/admin-app.ts'
+import { createHealthApp } from '../admin/health.ts'
+import { Readiness } from '../admin/readiness.ts'
+import { createApp, createUpgradeListener, type Shop } from '../app.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import type { Config } from '../config/config.ts'
+import type { Environment } from '../config/environment.ts'
+import { type Context, type ContextOptions, createContext } from '../context.ts'
+import { Jobs } from '../gateway/redeem/jobs.ts'
+import type { Telemetry, TelemetryOptions } from '../telemetry/telemetry.ts'
+import { createTelemetry } from '../telemetry/telemetry.ts'
+import { formatAddress, listen } from './listen.ts'
+
+export interface StartOptions {
+  readonly config: Config
+  readonly catalog: Catalog
+  readonly environment: Environment
+  readonly signal: AbortSignal
+  onFatal(cause: unknown): void
+  onWaiting?(): void
+  readonly telemetry?: Pick<TelemetryOptions, 'destination' | 'level'>
+  readonly overrides?: Pick<ContextOptions, 'clock' | 'wallet'>
+}
+
+export interface RunningGateway extends AsyncDisposable {
+  /** `http://127.0.0.1:8402` */
+  readonly publicUrl: string
+  readonly adminUrl: string
+  readonly healthUrl: string | undefined
+  readonly context: Context
+  readonly telemetry: Telemetry
+}
+
+/**
+ * Listens, then opens ledger, keys and wallet; until they are open every request is answered 503. Disposing drains:
+ * running jobs are finished before the ledger is closed.
+ */
+export async function startGateway(options: StartOptions): Promise<RunningGateway> {
+  const { config, catalog } = options
+  const jobs = new Jobs()
+  const telemetry = createTelemetry({
+    level: options.telemetry?.level ?? config.log.level,
+    jobsRunning: () => jobs.size,
+    defaultMetrics: true,
+    ...(options.telemetry?.destination && { destination: options.telemetry.destination }),
+  })
+  await using opened = new AsyncDisposableStack()
+  const readiness = new Readiness()
+  let context: Context | undefined
+  const shop: Shop = { sitePrefix: config.site.prefix, context: () => context }
+  const publicListener = await listen({ app: createApp(shop), address: config.listen, onUpgrade: createUpgradeListener(shop) })
+  opened.use(publicListener)
+  const health = createHealthApp(readiness, telemetry.metrics.registry)
+  let adminHosts: ReadonlySet<string> = new Set()
+  const admin = createAdminApp({
+    health,
+    wallet: () => context?.wallet,
+    token: config.admin.token,
+    isOwnHost: (host) => adminHosts.has(host),
+  })
+  const adminListener = opened.use(await listen({ app: admin, address: config.admin.listen }))
+  const { port } = adminListener.address
+  adminHosts = new Set([formatAddress(adminListener.address), `localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`])
+  const healthListener = config.health && opened.use(await listen({ app: health, address: config.health.listen }))
+  context = opened.use(
+    await createContext({
+      config,
+      catalog,
+      environment: options.environment,
+      telemetry,
+      jobs,
+      signal: options.signal,
+      onFatal: options.onFatal,
+      onWaiting() {
+        readiness.set({ kind: 'starting', reason: 'another process owns the ledger' })
+        options.onWaiting?.()
+      },
+      ...options.overrides,
+    }),
+  )
+  readiness.set({ kind: 'serving', ledger: context.ledger, clock: context.clock })
+  const running = context
+  const owned = opened.move()
+  return {
+    publicUrl: `http://${formatAddress(publicListener.address)}`,
+    adminUrl: `http://${formatAddress(adminListener.address)}`,
+    healthUrl: healthListener && `http://${formatAddress(healthListener.address)}`,
+    context: running,
+    telemetry,
+    async [Symbol.asyncDispose]() {
+      readiness.set({ kind: 'draining' })
+      // No new connections, while the requests that are here and the jobs that belong to nobody come to their end;
+      // probes are answered until then, and no request meets a closed ledger.
+      await publicListener[Symbol.asyncDispose]()
+      await jobs.idle()
+      await running[Symbol.asyncDispose]()
+      await owned.disposeAsync()
+      telemetry.logger.flush()
+    },
+  }
+}

@@ -1,0 +1,146 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { RevisionStore } from './catalog/revision-store.ts'
+import type { Catalog } from './catalog/catalog.ts'
+import type { Config } from './config/config.ts'
+import type { Environment } from './config/environment.ts'
+import type { Gateway } from './gateway/gateway.ts'
+import { Jobs } from './gateway/redeem/jobs.ts'
+import { openKeys } from './keys/keys-file.ts'
+import { openSqliteLedger } from './ledger/sqlite/sqlite-ledger.ts'
+import { createIssuer } from './lightning/issuer.ts'
+import { createWallet } from './lightning/create-wallet.ts'
+import { type Clock, systemClock } from './ports/clock.ts'
+import type { Ledger } from './ports/ledger.ts'
+import type { Wallet } from './ports/wallet.ts'
+import type { Telemetry } from './telemetry/telemetry.ts'
+import { HttpUpstream } from './upstream/http-upstream.ts'
+
+/** What lives as long as the process: ledger, keys, wallet, connections. The only file that knows the adapters. */
+export interface Context extends AsyncDisposable {
+  readonly config: Config
+  readonly gateway: Gateway
+  readonly ledger: Ledger
+  readonly wallet: Wallet
+  readonly clock: Clock
+  readonly telemetry: Telemetry
+}
+
+export interface ContextOptions {
+  readonly config: Config
+  readonly catalog: Catalog
+  readonly environment: Environment
+  readonly telemetry: Telemetry
+  readonly jobs: Jobs
+  readonly signal: AbortSignal
+  /** Nothing can be trusted any more: the process has to end. */
+  onFatal(cause: unknown): void
+  /** Another process owns the ledger; the promise resolves when it is gone. */
+  onWaiting?(): void
+  readonly clock?: Clock
+  /** Instead of the configured one. */
+  readonly wallet?: (dataDir: string, clock: Clock) => Wallet
+}
+
+const pruneEveryMs = 60_000
+const walletStartMs = 15_000
+
+/**
+ * Opens everything in order and undoes it in reverse.
+ * @throws LedgerError, KeysProblem, WalletError when the gateway cannot start
+ */
+export async function createContext(options: ContextOptions): Promise<Context> {
+  const { config, telemetry, catalog, jobs, signal } = options
+  const { events, metrics } = telemetry
+  const clock = options.clock ?? systemClock
+  const { dataDir } = config
+  await using opened = new AsyncDisposableStack()
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  const ledger = opened.use(
+    await openSqliteLedger(
+      {
+        directory: dataDir,
+        onDeath: options.onFatal,
+        ...(options.onWaiting && { onWaiting: options.onWaiting }),
+        onCommit(operations, commitMs) {
+          metrics.commitSeconds.observe(commitMs / 1000)
+          metrics.commitOperations.observe(operations)
+        },
+      },
+      signal,
+    ),
+  )
+  const keys = openKeys(join(dataDir, 'keys'), ledger.meta)
+  await ledger.saveKeyFingerprints(keys.fingerprints)
+  const [settings] = config.lightning.wallets
+  if (!settings) throw new Error('no wallet is configured')
+  const wallet = opened.use(options.wallet?.(dataDir, clock) ?? createWallet(settings, dataDir, clock))
+  await wallet.start(AbortSignal.any([signal, AbortSignal.timeout(walletStartMs)]))
+  const revisions = await RevisionStore.load({
+    ledger,
+    clock,
+    environment: options.environment,
+    tokenTtlMs: () => config.l402.tokenTtlMs,
+    onUnusable: (rev, cause) => events.unexpected(`service revision ${rev} cannot be used`, cause),
+  })
+  await revisions.adopt(catalog)
+  const upstream = opened.use(new HttpUpstream())
+  opened.use(everyInterval(pruneEveryMs, () => prune(ledger, clock, telemetry)))
+  const gateway: Gateway = {
+    catalog: () => catalog,
+    revisions,
+    keys: keys.ring,
+    ledger,
+    issuer: createIssuer(wallet, clock),
+    upstream,
+    jobs,
+    clock,
+    random: randomBytes,
+    events,
+    settings: {
+      invoiceExpiryMs: config.lightning.invoiceExpiryMs,
+      walletTimeoutMs: config.lightning.timeoutMs,
+      tokenTtlMs: config.l402.tokenTtlMs,
+      legacyLsat: config.l402.legacyLsat,
+      sitePrefix: config.site.prefix,
+      title: config.site.title,
+      publicUrl: config.publicUrl,
+      contact: config.contact,
+      isOwnHost: ownHosts(config),
+    },
+  }
+  const owned = opened.move()
+  return { config, gateway, ledger, wallet, clock, telemetry, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+async function prune(ledger: Ledger, clock: Clock, { events }: Telemetry): Promise<void> {
+  try {
+    while ((await ledger.prune(clock.nowMs(), clock.monotonicMs())) > 0);
+  } catch (thrown) {
+    events.ledgerFailed('prune', thrown)
+  }
+}
+
+function everyInterval(ms: number, run: () => Promise<void>): AsyncDisposable {
+  let running: Promise<void> = run()
+  const timer = setInterval(() => {
+    running = running.then(run)
+  }, ms)
+  timer.unref()
+  return {
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer)
+      await running
+    },
+  }
+}
+
+/** The names under which an absolute URL on the request line may call this gateway. */
+function ownHosts(config: Config): (host: string) => boolean {
+  const { host, port } = config.listen
+  const own = new Set([`${host.includes(':') ? `[${host}]` : host}:${port}`, `localhost:${port}`])
+  if (config.publicUrl !== undefined) own.add(new URL(config.publicUrl).host.toLowerCase())
+  for (const { key } of config.services) if (key.host !== undefined) own.add(key.host)
+  return (asked) => own.has(asked)
+}

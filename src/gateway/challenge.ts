@@ -1,0 +1,157 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Service } from '../catalog/service.ts'
+import { type ErrorCode, errorCatalogue, GatewayError } from '../errors.ts'
+import type { Binding, Terms } from '../l402/caveats.ts'
+import { challengeLines } from '../l402/challenge.ts'
+import { randomBytesNeeded } from '../l402/identifier.ts'
+import { mintToken } from '../l402/token.ts'
+import type { IssuedBy } from '../ports/issuer.ts'
+import { LedgerError } from '../ports/ledger.ts'
+import { WalletError } from '../ports/wallet.ts'
+import type { Price } from '../pricing/price.ts'
+import type { PriceSpec } from '../pricing/spec.ts'
+import type { Gateway } from './gateway.ts'
+import { commonHeaders, problemHead, problemType, writeHead } from './respond.ts'
+import type { RequestScope } from './scope.ts'
+
+/** A request that could be sold, and why it is not simply served. */
+export interface Sale {
+  readonly service: Service
+  readonly price: Price
+  readonly binding: Binding
+  readonly code: ErrorCode
+  readonly detail: string | undefined
+}
+
+export interface Challenge {
+  /** Standard base64. */
+  readonly token: string
+  readonly terms: Terms
+  readonly invoice: IssuedBy
+}
+
+/**
+ * Makes the invoice and the token that offer a request for sale.
+ * @throws GatewayError `wallet_unavailable`, `ledger_unavailable`
+ */
+export async function makeChallenge(gateway: Gateway, scope: RequestScope, sale: Sale): Promise<Challenge> {
+  const { settings, clock, issuer, revisions, keys } = gateway
+  const mintedAt = Math.floor(clock.nowMs() / 1000)
+  const validUntil = mintedAt + Math.ceil(settings.tokenTtlMs / 1000)
+  await keepRevision(revisions.keepUntil(sale.service.rev, validUntil))
+  const begunMs = clock.monotonicMs()
+  const request = {
+    amountMsat: sale.price.msat,
+    description: `${settings.title}: ${sale.service.name}`.slice(0, 120),
+    expirySeconds: Math.ceil(settings.invoiceExpiryMs / 1000),
+    idempotencyKey: gateway.random(16).toString('hex'),
+  }
+  let invoice: IssuedBy
+  try {
+    invoice = await scope.wait(issuer.issue(request, AbortSignal.timeout(settings.walletTimeoutMs)))
+  } catch (thrown) {
+    const reason = thrown instanceof WalletError ? thrown.code : 'unavailable'
+    gateway.events.walletFailed(reason, clock.monotonicMs() - begunMs)
+    const retryAfterMs = (thrown instanceof WalletError ? thrown.retryAfterMs : undefined) ?? 10_000
+    throw new GatewayError('wallet_unavailable', undefined, { retryAfterMs, cause: thrown })
+  }
+  gateway.events.challenged(sale.service.name, sale.price.msat, clock.monotonicMs() - begunMs)
+  const terms: Terms = {
+    service: sale.service.name,
+    validUntil,
+    rev: sale.service.rev,
+    priceMsat: sale.price.msat,
+    ...sale.binding,
+  }
+  const paymentHash = Buffer.from(invoice.paymentHash, 'hex')
+  const identifier = { paymentHash, keyId: keys.minting.id, mintedAt }
+  const token = mintToken(keys.minting.secret, identifier, terms, () => gateway.random(randomBytesNeeded))
+  return { token, terms, invoice }
+}
+
+/** Answers 402 with the challenge as header and as JSON. */
+export function sendChallenge(
+  gateway: Gateway,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  scope: RequestScope,
+  sale: Sale,
+  challenge: Challenge,
+): void {
+  const { settings, issuer } = gateway
+  const { token, invoice } = challenge
+  scope.code = sale.code
+  const text = `${JSON.stringify(challengeBody(gateway, scope, sale, challenge))}\n`
+  writeHead(incoming, outgoing, 402, {
+    'www-authenticate': challengeLines(token, invoice.bolt11, settings.legacyLsat),
+    'content-type': problemType(incoming),
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-store',
+    ...(issuer.development && { 'x-dev-wallet': '1' }),
+    ...commonHeaders(scope, 'required'),
+  })
+  outgoing.end(incoming.method === 'HEAD' ? undefined : text)
+}
+
+function challengeBody(gateway: Gateway, scope: RequestScope, sale: Sale, { token, invoice, terms }: Challenge) {
+  const { settings } = gateway
+  const { price, service, binding, code } = sale
+  const priceSats = Number((price.msat + 999n) / 1000n)
+  const pay = `Pay ${satsText(price.msat)}, then send the same request again with the header \`Authorization: L402 <token>:<preimage>\`.`
+  const head = problemHead(settings, new GatewayError(code), scope.id)
+  const worth = code === 'payment_required' ? '' : `${sale.detail ?? errorCatalogue[code].title}. `
+  return {
+    ...head,
+    detail: `${worth.charAt(0).toUpperCase()}${worth.slice(1)}${pay}`,
+    macaroon: token,
+    token,
+    invoice: invoice.bolt11,
+    paymentHash: invoice.paymentHash,
+    priceSats,
+    amountSats: priceSats,
+    amountMsat: Number(price.msat),
+    expiresAt: new Date(invoice.expiresAt * 1000).toISOString(),
+    tokenExpiresAt: new Date(terms.validUntil * 1000).toISOString(),
+    price: {
+      rule: priceRule(service.contract.price),
+      lines: price.lines.map(({ label, msat }) => ({ label, msat: Number(msat) })),
+      inputs: price.inputs,
+    },
+    request: { method: binding.method, path: binding.path, bodySha256: binding.bodySha256, bodyForm: binding.bodyForm },
+    charge: service.config.charge.when,
+    payment: { status: 'required', action: 'pay' },
+    links: { quote: `${settings.publicUrl ?? ''}${settings.sitePrefix}/quote${binding.path}` },
+  }
+}
+
+/** What kind of price it is: `flat`, `per_char`, `duration`, or several joined by ` + `. */
+export function priceRule(price: PriceSpec | 'free'): string {
+  if (price === 'free') return 'free'
+  return price.lines
+    .map(({ quantity }) => {
+      if (quantity.kind === 'one') return 'flat'
+      if (quantity.kind === 'characters') return 'per_char'
+      return quantity.unit === 'second' ? 'duration' : 'per_unit'
+    })
+    .join(' + ')
+}
+
+function satsText(msat: bigint): string {
+  const [whole, part] = [msat / 1000n, msat % 1000n]
+  const text = part === 0n ? `${whole}` : `${whole}.${part.toString().padStart(3, '0').replace(/0+$/, '')}`
+  return `${text} ${text === '1' ? 'sat' : 'sats'}`
+}
+
+async function keepRevision(keeping: Promise<void> | undefined): Promise<void> {
+  try {
+    await keeping
+  } catch (thrown) {
+    if (!(thrown instanceof LedgerError)) throw thrown
+    throw new GatewayError('ledger_unavailable', 'nothing can be sold while the ledger cannot be written', {
+      retryAfterMs: 5_000,
+      money: 'not-charged',
+      action: 'none',
+      cause: thrown,
+    })
+  }
+}

@@ -1,0 +1,95 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Service } from '../catalog/service.ts'
+import { GatewayError } from '../errors.ts'
+import type { ClientFacts, UpstreamEnd, UpstreamHead } from '../ports/upstream.ts'
+import type { Gateway } from './gateway.ts'
+import type { Target } from './request/target.ts'
+import { commonHeaders, writeHead } from './respond.ts'
+import type { RequestScope } from './scope.ts'
+
+/**
+ * Passes a request of a free route straight through, both ways as a stream. The call ends with the client.
+ * @throws GatewayError when the upstream gave no answer
+ */
+export async function forwardFree(
+  gateway: Gateway,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  scope: RequestScope,
+  route: { service: Service; params: ReadonlyMap<string, string>; target: Target; client: ClientFacts },
+): Promise<void> {
+  const { service, params, target, client } = route
+  const { config } = service
+  const left = new AbortController()
+  const onClose = () => left.abort()
+  outgoing.once('close', onClose)
+  const path = service.upstreamPath(target, params) ?? target.path
+  const hasBody = incoming.headers['transfer-encoding'] !== undefined || (incoming.headers['content-length'] ?? '0') !== '0'
+  let head: UpstreamHead | undefined
+  const begun = gateway.clock.monotonicMs()
+  const waiting = gateway.upstream.exchange(
+    {
+      upstream: config.upstream,
+      path: target.query === '' ? path : `${path}?${target.query}`,
+      method: incoming.method ?? 'GET',
+      client,
+      free: true,
+      requestId: scope.id,
+      idempotencyKey: undefined,
+      contentType: undefined,
+      body: hasBody ? incoming : null,
+      timeouts: config.timeouts,
+    },
+    {
+      head: (received) => {
+        head = received
+        sendHead(incoming, outgoing, scope, received, scope.ownMs() - (gateway.clock.monotonicMs() - begun))
+      },
+      data: (chunk) => (outgoing.write(chunk) ? undefined : drained(outgoing)),
+    },
+    left.signal,
+  )
+  const end = await waiting
+  outgoing.off('close', onClose)
+  if (end.kind === 'complete') {
+    outgoing.end()
+    return
+  }
+  if (head) outgoing.destroy()
+  else if (!left.signal.aborted) throw noAnswer(end)
+}
+
+function sendHead(incoming: IncomingMessage, outgoing: ServerResponse, scope: RequestScope, head: UpstreamHead, ownMs: number): void {
+  const common = commonHeaders(scope, undefined)
+  common['server-timing'] = `turnpike;dur=${Math.max(0, ownMs).toFixed(2)}`
+  const flat: string[] = [...head.headers]
+  for (const [name, value] of Object.entries(common)) flat.push(name, value)
+  if (incoming.complete) outgoing.writeHead(head.status, flat)
+  else writeHead(incoming, outgoing, head.status, grouped(flat))
+}
+
+function grouped(flat: readonly string[]): Record<string, string[]> {
+  const groups: Record<string, string[]> = Object.create(null) as Record<string, string[]>
+  for (let at = 0; at + 1 < flat.length; at += 2) {
+    const name = (flat[at] ?? '').toLowerCase()
+    const group = groups[name] ?? []
+    group.push(flat[at + 1] ?? '')
+    groups[name] = group
+  }
+  return groups
+}
+
+function drained(outgoing: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      outgoing.off('drain', done).off('close', done)
+      resolve()
+    }
+    outgoing.on('drain', done).on('close', done)
+  })
+}
+
+function noAnswer(end: Extract<UpstreamEnd, { kind: 'fault' }>): GatewayError {
+  const timedOut = end.fault.endsWith('_timeout') && end.fault !== 'connect_timeout'
+  return new GatewayError(timedOut ? 'upstream_timeout' : 'upstream_unreachable', undefined, { cause: end.cause })
+}

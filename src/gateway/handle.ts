@@ -1,0 +1,160 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Match } from '../catalog/catalog.ts'
+import type { Service } from '../catalog/service.ts'
+import { type ErrorCode, GatewayError } from '../errors.ts'
+import { judgeAppended } from '../l402/caveats.ts'
+import type { GenuineToken } from '../l402/token.ts'
+import { authorize, type Verdict } from './authorize.ts'
+import { makeChallenge, sendChallenge } from './challenge.ts'
+import { forwardFree } from './forward-free.ts'
+import type { Gateway } from './gateway.ts'
+import { answerOptions } from './options.ts'
+import { quote } from './quote.ts'
+import { answerRedemption } from './redeem/answer.ts'
+import { redeem } from './redeem/redeem.ts'
+import { readRequest, type WholeRequest } from './request/read.ts'
+import { readTarget, type Target } from './request/target.ts'
+import type { RequestScope } from './scope.ts'
+import { clientFacts, headerLines } from './request/headers.ts'
+
+/**
+ * The request path, stage by stage: target → match → credential → body → redeem, or quote → challenge. Every refusal is
+ * a GatewayError; nothing is sold or spent before the stage that says so.
+ */
+export async function handle(
+  gateway: Gateway,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  scope: RequestScope,
+): Promise<void> {
+  const method = incoming.method ?? 'GET'
+  const target = readTarget(incoming.url ?? '', headerLines(incoming, 'host'), gateway.settings.isOwnHost)
+  if (method === 'OPTIONS') return answerOptions(gateway, incoming, outgoing, scope, target)
+  const today = gateway.catalog().match(method, target)
+  if (today.kind === 'service' && today.service.contract.price === 'free') {
+    scope.service = today.service.name
+    const client = clientFacts(incoming, target)
+    return await forwardFree(gateway, incoming, outgoing, scope, { ...today, target, client })
+  }
+  scope.priced = today.kind !== 'none'
+  const verdict = authorize(gateway, headerLines(incoming, 'authorization'))
+  const owner = verdict.kind === 'genuine' ? ownerOf(gateway, verdict.token, today, target, method) : undefined
+  const service = owner?.here ?? offered(today)
+  scope.service = service.name
+  scope.priced = true
+  scope.genuine = owner !== undefined
+  const request = await readRequest(scope, incoming, target, limitsOf(owner, service))
+  const reason = owner ? await spend(gateway, incoming, outgoing, scope, owner, request) : reasonOf(verdict)
+  if (reason) await sell(gateway, incoming, outgoing, scope, today, request, reason)
+}
+
+/** Why a challenge is the answer. */
+interface Reason {
+  readonly code: ErrorCode
+  readonly detail?: string | undefined
+}
+
+/** A genuine token and the service it may be spent on. */
+interface Owner {
+  readonly token: GenuineToken
+  /** As it was sold; undefined when the revision is not known. */
+  readonly sold: Service | undefined
+  /** Today's, when today's catalog sends the request to the service of that name. */
+  readonly today: Service | undefined
+  /** The one of the two whose route the request takes. */
+  readonly here: Service
+}
+
+/** @returns undefined when the token is for another service than this request */
+function ownerOf(gateway: Gateway, token: GenuineToken, today: Match, target: Target, method: string): Owner | undefined {
+  const sold = gateway.revisions.resolve(token.terms.rev)
+  const soldHere = sold?.match(target) && sold.contract.route.methods.includes(method) ? sold : undefined
+  const sameName = today.kind === 'service' && today.service.name === token.terms.service ? today.service : undefined
+  const here = soldHere ?? sameName
+  return here && { token, sold, today: sameName, here }
+}
+
+function offered(today: Match): Service {
+  switch (today.kind) {
+    case 'service':
+      return today.service
+    case 'wrong_method': {
+      const allow = [...today.allow, 'OPTIONS'].join(', ')
+      throw new GatewayError('method_not_allowed', `use ${today.allow.join(' or ')}`, { headers: { Allow: allow } })
+    }
+    case 'none':
+      throw new GatewayError('not_found')
+  }
+}
+
+/** What was sold may be larger than what is sold today, and the other way round after a refusal. */
+function limitsOf(owner: Owner | undefined, service: Service): { maxBytes: number; contract: Service['contract'] } {
+  const others = [owner?.sold, owner?.today].map((each) => each?.contract.maxBodyBytes ?? 0)
+  return { maxBytes: Math.max(service.contract.maxBodyBytes, ...others), contract: service.contract }
+}
+
+function reasonOf(verdict: Verdict): Reason {
+  switch (verdict.kind) {
+    case 'none':
+      return { code: 'payment_required' }
+    case 'rejected':
+      return { code: verdict.code, detail: verdict.detail }
+    case 'genuine':
+      return { code: 'wrong_service', detail: `the token was sold for the service ${verdict.token.terms.service}` }
+  }
+}
+
+/** @returns why a challenge is due instead, when the token does not cover the request */
+async function spend(
+  gateway: Gateway,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  scope: RequestScope,
+  owner: Owner,
+  request: WholeRequest,
+): Promise<Reason | undefined> {
+  const { token } = owner
+  scope.paymentRef = request.paymentRef(token.paymentHash)
+  const nowSeconds = Math.floor(gateway.clock.nowMs() / 1000)
+  const appended = judgeAppended(token.appended, token.terms, request.binding, token.preimage, nowSeconds)
+  switch (appended.kind) {
+    case 'expired':
+      return { code: 'token_expired', detail: 'an expiry that was added to the token has passed' }
+    case 'other_request':
+      return { code: 'token_refused', detail: 'the token was narrowed to another request' }
+    case 'refused':
+      return { code: 'token_refused', detail: `the caveat \`${appended.caveat}\` that was added to the token cannot hold` }
+    case 'hold':
+      break
+  }
+  const outcome = await redeem(gateway, {
+    ...owner,
+    target: request.target,
+    method: request.method,
+    binding: request.binding,
+    parts: request.parts,
+    client: request.client,
+    requestId: scope.id,
+    wantsNew: incoming.headers['l402-new'] === '1',
+  })
+  if (outcome.kind === 'challenge') return { code: outcome.code }
+  await answerRedemption(gateway, incoming, outgoing, scope, token, outcome)
+  return undefined
+}
+
+async function sell(
+  gateway: Gateway,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  scope: RequestScope,
+  today: Match,
+  request: WholeRequest,
+  { code, detail }: Reason,
+): Promise<void> {
+  const service = offered(today)
+  const params = service.match(request.target) ?? new Map<string, string>()
+  const { price } = quote(service.contract, { ...request.parts, params }, gateway.issuer.unitMsat)
+  const sale = { service, price, binding: request.binding, code, detail }
+  sendChallenge(gateway, incoming, outgoing, scope, sale, await makeChallenge(gateway, scope, sale))
+}
+

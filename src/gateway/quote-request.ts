@@ -1,0 +1,40 @@
+import type { IncomingMessage } from 'node:http'
+import { GatewayError } from '../errors.ts'
+import { priceRule } from './challenge.ts'
+import type { Gateway } from './gateway.ts'
+import { quote } from './quote.ts'
+import { headerLines } from './request/headers.ts'
+import { readRequest } from './request/read.ts'
+import { readTarget } from './request/target.ts'
+import type { RequestScope } from './scope.ts'
+
+/**
+ * The price of a request, without an invoice: what a challenge for it would ask.
+ * @param url the service's own path and query
+ * @throws GatewayError as the request itself would
+ */
+export async function quoteRequest(gateway: Gateway, incoming: IncomingMessage, scope: RequestScope, url: string) {
+  const target = readTarget(url, headerLines(incoming, 'host'), gateway.settings.isOwnHost)
+  const match = gateway.catalog().match(incoming.method ?? 'GET', target)
+  if (match.kind === 'none') throw new GatewayError('not_found')
+  if (match.kind === 'wrong_method') {
+    throw new GatewayError('method_not_allowed', `use ${match.allow.join(' or ')}`, { headers: { Allow: match.allow.join(', ') } })
+  }
+  const { service, params } = match
+  const { contract } = service
+  if (contract.price === 'free') return { service: service.name, priceSats: 0, amountMsat: 0, price: { rule: 'free', lines: [], inputs: {} } }
+  const request = await readRequest(scope, incoming, target, { maxBytes: contract.maxBodyBytes, contract })
+  const { price } = quote(contract, { ...request.parts, params }, gateway.issuer.unitMsat)
+  return {
+    service: service.name,
+    priceSats: Number((price.msat + 999n) / 1000n),
+    amountMsat: Number(price.msat),
+    price: {
+      rule: priceRule(contract.price),
+      lines: price.lines.map(({ label, msat }) => ({ label, msat: Number(msat) })),
+      inputs: price.inputs,
+    },
+    request: { method: request.binding.method, path: target.path, bodySha256: request.binding.bodySha256, bodyForm: request.binding.bodyForm },
+    charge: service.config.charge.when,
+  }
+}

@@ -1,0 +1,72 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { GatewayError } from '../../errors.ts'
+import type { GenuineToken } from '../../l402/token.ts'
+import type { Gateway } from '../gateway.ts'
+import type { RequestScope } from '../scope.ts'
+import { type Delivery, deliverLive, deliverStored } from './deliver.ts'
+import type { JobOutcome, RunningJob } from './jobs.ts'
+import type { RedeemOutcome } from './redeem.ts'
+import type { StoredResult } from './stored.ts'
+
+/** Answers a request whose payment was found good for it. @throws GatewayError for a run that failed */
+export async function answerRedemption(
+  gateway: Gateway,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  scope: RequestScope,
+  token: GenuineToken,
+  outcome: Exclude<RedeemOutcome, { kind: 'challenge' }>,
+): Promise<void> {
+  const deliver = async (facts: { jobId: string; epoch: number }, stored: StoredResult, delivery: Delivery) => {
+    const whole = await deliverStored(incoming, outgoing, scope, stored, delivery)
+    if (whole) noteDelivery(gateway, token, { ...facts, service: token.terms.service }, delivery.replayed)
+  }
+  if (outcome.kind === 'stored') {
+    const { record, stored } = outcome
+    const { job } = record
+    const replayed = job.firstDeliveredAtMs !== undefined
+    if (job.state === 'refused') return await deliver({ jobId: job.id, epoch: job.epoch }, stored, refusal(job.rebound || job.shown, replayed))
+    return await deliver({ jobId: job.id, epoch: job.epoch }, stored, { money: replayed ? 'replayed' : 'spent', replayed })
+  }
+  const { job } = outcome
+  if (job.live) {
+    const whole = await deliverLive(incoming, outgoing, scope, job, job.live)
+    if (whole) noteDelivery(gateway, token, { jobId: job.jobId, epoch: job.epoch, service: token.terms.service }, false)
+    if (whole !== undefined) return
+  }
+  const ended = await scope.wait(job.outcome)
+  switch (ended.kind) {
+    case 'captured':
+      return await deliver(job, ended.stored, { money: 'spent', replayed: false })
+    case 'refused':
+      return await deliver(job, ended.stored, refusal(ended.final, false))
+    default:
+      throw failureOf(ended, job)
+  }
+}
+
+const refusal = (final: boolean, replayed: boolean): Delivery => ({ money: final ? 'refundable' : 'unspent', replayed })
+
+function failureOf(outcome: Exclude<JobOutcome, { kind: 'captured' | 'refused' }>, job: RunningJob): GatewayError {
+  switch (outcome.kind) {
+    case 'failed':
+      return new GatewayError(outcome.code, undefined, { retryAfterMs: outcome.retryAfterMs })
+    case 'given_up':
+      return new GatewayError('given_up', undefined, { reference: outcome.reference })
+    case 'lost':
+      return new GatewayError('ledger_unavailable', undefined, { retryAfterMs: 5_000, reference: job.jobId })
+  }
+}
+
+function noteDelivery(
+  gateway: Gateway,
+  token: GenuineToken,
+  facts: { service: string; jobId: string; epoch: number },
+  replayed: boolean,
+): void {
+  gateway.events.delivered(facts, replayed)
+  if (replayed) return
+  gateway.ledger.delivered(token.paymentHash, gateway.clock.nowMs()).catch((thrown: unknown) => {
+    gateway.events.ledgerFailed('delivered', thrown)
+  })
+}

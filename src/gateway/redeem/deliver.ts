@@ -1,0 +1,152 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { MoneyStatus } from '../../errors.ts'
+import { commonHeaders, writeHead } from '../respond.ts'
+import type { RequestScope } from '../scope.ts'
+import type { LiveAnswer, RunningJob } from './jobs.ts'
+import type { ResultHead } from './recording.ts'
+import type { StoredResult } from './stored.ts'
+
+export interface Delivery {
+  readonly money: MoneyStatus
+  /** A delivery of the same result was made before. */
+  readonly replayed: boolean
+}
+
+/** An idle event stream is kept open through proxies by a comment this often. */
+const heartbeatMs = 15_000
+
+/** Serves a whole stored answer. @returns true when all of it was handed to the client's connection */
+export async function deliverStored(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  scope: RequestScope,
+  stored: StoredResult,
+  { money, replayed }: Delivery,
+): Promise<boolean> {
+  const headers = resultHeaders(stored.head)
+  writeHead(incoming, outgoing, stored.head.status, {
+    ...headers,
+    ...(stored.head.status !== 204 && { 'content-length': String(stored.size) }),
+    ...(replayed && { 'idempotent-replayed': 'true' }),
+    ...commonHeaders(scope, money),
+  })
+  if (incoming.method === 'HEAD') {
+    outgoing.end()
+    return false
+  }
+  for (let position = 0; position < stored.size; ) {
+    const piece = await stored.read(position)
+    position += piece.length
+    if (position >= stored.size) {
+      outgoing.end(piece)
+      return await finished(outgoing)
+    }
+    if (!(await writePiece(outgoing, piece))) return false
+  }
+  outgoing.end()
+  return await finished(outgoing)
+}
+
+/**
+ * Sends an answer on as it comes. The end of the body is held back until the whole result is committed, so nobody can
+ * have all of it and still hold a payment. When the run fails after bytes were shown, the connection is broken off.
+ * @returns undefined when no byte was shown and the outcome has to be answered otherwise
+ */
+export async function deliverLive(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  scope: RequestScope,
+  job: RunningJob,
+  live: LiveAnswer,
+): Promise<boolean | undefined> {
+  const { recording } = live
+  while (!recording.head && !recording.ended) await scope.wait(recording.changed())
+  const { head } = recording
+  const success = head !== undefined && head.status >= 200 && head.status < 300
+  if (!head || !success) return undefined
+  // A result that is whole by now is served like any other.
+  if (recording.ended || !(await live.show())) return undefined
+  writeHead(incoming, outgoing, head.status, { ...resultHeaders(head), 'x-accel-buffering': 'no', ...commonHeaders(scope, 'in-progress') })
+  outgoing.flushHeaders()
+  const events = /^text\/event-stream\b/i.test(headerOf(head, 'content-type') ?? '')
+  let position = 0
+  let lastByte = 0x0a
+  for (;;) {
+    if (position < recording.size) {
+      const piece = await live.read(position)
+      position += piece.length
+      lastByte = piece.at(-1) ?? lastByte
+      if (!(await writePiece(outgoing, piece))) return false
+    } else if (recording.ended) {
+      break
+    } else if (!(await more(recording.changed(), events ? heartbeatMs : undefined)) && lastByte === 0x0a) {
+      if (!(await writePiece(outgoing, Buffer.from(': still working\n\n')))) return false
+    }
+  }
+  const outcome = await job.outcome
+  if (outcome.kind !== 'captured') {
+    outgoing.destroy()
+    return false
+  }
+  scope.money = 'spent'
+  outgoing.end()
+  return await finished(outgoing)
+}
+
+/** The stored headers, by lower-case name; several values of a name stay several lines. */
+function resultHeaders(head: ResultHead): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>
+  for (let at = 0; at + 1 < head.headers.length; at += 2) {
+    const name = (head.headers[at] ?? '').toLowerCase()
+    const value = head.headers[at + 1] ?? ''
+    const before = headers[name]
+    headers[name] = before === undefined ? value : [...(Array.isArray(before) ? before : [before]), value]
+  }
+  headers['cache-control'] = 'private, no-store'
+  return headers
+}
+
+function headerOf(head: ResultHead, name: string): string | undefined {
+  for (let at = 0; at < head.headers.length; at += 2) {
+    if (head.headers[at]?.toLowerCase() === name) return head.headers[at + 1]
+  }
+  return undefined
+}
+
+/** Writes with back-pressure. @returns false when the client is gone */
+async function writePiece(outgoing: ServerResponse, piece: Uint8Array): Promise<boolean> {
+  if (outgoing.destroyed) return false
+  if (outgoing.write(piece)) return true
+  await either(outgoing, 'drain')
+  return !outgoing.destroyed
+}
+
+async function finished(outgoing: ServerResponse): Promise<boolean> {
+  if (!outgoing.writableFinished && !outgoing.destroyed) await either(outgoing, 'finish')
+  return outgoing.writableFinished
+}
+
+/** Waits for the event, or for the connection to close. */
+function either(outgoing: ServerResponse, event: 'drain' | 'finish'): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      outgoing.off(event, done).off('close', done)
+      resolve()
+    }
+    outgoing.on(event, done).on('close', done)
+  })
+}
+
+/** @returns false when nothing came within the time */
+async function more(changed: Promise<void>, withinMs: number | undefined): Promise<boolean> {
+  if (withinMs === undefined) {
+    await changed
+    return true
+  }
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const timer = setTimeout(() => resolve(false), withinMs)
+  void changed.then(() => resolve(true))
+  const came = await promise
+  clearTimeout(timer)
+  return came
+}

@@ -1,0 +1,113 @@
+import type { ErrorCode } from '../../errors.ts'
+import type { PaymentRecord } from '../../ports/ledger.ts'
+import type { Recording } from './recording.ts'
+import type { StoredResult } from './stored.ts'
+
+/** A run of a job in this process. It goes on whoever is waiting for it, or nobody. */
+export interface RunningJob {
+  readonly jobId: string
+  readonly epoch: number
+  /** 64 hex digits. */
+  readonly requestHash: string
+  /** Resolves after the commit that ended the run. Never rejects. */
+  readonly outcome: Promise<JobOutcome>
+  /** Undefined where results are served only when they are whole. */
+  readonly live: LiveAnswer | undefined
+}
+
+/** The answer of a service that sends bytes on as they come. */
+export interface LiveAnswer {
+  readonly recording: Recording
+  /** Commits that bytes are about to be shown; false when this run no longer counts. */
+  show(): Promise<boolean>
+  /** A piece of what has come so far. */
+  read(position: number): Promise<Buffer>
+}
+
+export type JobOutcome =
+  | { readonly kind: 'captured'; readonly stored: StoredResult }
+  | { readonly kind: 'refused'; readonly stored: StoredResult; readonly final: boolean }
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly retryAfterMs: number }
+  | { readonly kind: 'given_up'; readonly reference: string }
+  /** The ledger could not store it, or another run has begun. */
+  | { readonly kind: 'lost' }
+
+export type JobEntry =
+  | { readonly kind: 'busy' }
+  | { readonly kind: 'attached'; readonly job: RunningJob }
+  /** Nothing ran, and `start` did not begin anything: it returned this. */
+  | { readonly kind: 'not_started'; readonly reason: NotClaimed }
+
+/** Why a claim brought no job: the token is over, or the row stands otherwise. */
+export type NotClaimed = 'expired' | PaymentRecord
+
+interface Entry {
+  readonly requestHash: string
+  /** The job once its claim is committed; undefined when the claim brought none. */
+  readonly started: Promise<RunningJob | undefined>
+}
+
+/**
+ * The jobs of this process by payment hash: at most one each. A claim is made only by whoever holds the place, so a row
+ * that runs without a place here is nobody's.
+ */
+export class Jobs {
+  readonly #entries = new Map<string, Entry>()
+  #idle = Promise.withResolvers<void>()
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /** What runs for a payment, for readers that must not start anything. */
+  async running(paymentHash: string): Promise<RunningJob | undefined> {
+    return await this.#entries.get(paymentHash)?.started
+  }
+
+  /**
+   * Joins the job of a payment when it runs for the same request; otherwise starts it.
+   * @param start claims and begins the run; called at most once, never while another call for this payment is inside
+   * @returns undefined when a claim by somebody else ended meanwhile without a job: look at the ledger again
+   */
+  async join(
+    paymentHash: string,
+    requestHash: string,
+    start: () => Promise<RunningJob | { readonly reason: NotClaimed }>,
+  ): Promise<JobEntry | undefined> {
+    const entry = this.#entries.get(paymentHash)
+    if (entry) {
+      if (entry.requestHash !== requestHash) return { kind: 'busy' }
+      const job = await entry.started
+      return job && { kind: 'attached', job }
+    }
+    const place = Promise.withResolvers<RunningJob | undefined>()
+    this.#entries.set(paymentHash, { requestHash, started: place.promise })
+    try {
+      const started = await start()
+      if ('reason' in started) {
+        this.#leave(paymentHash)
+        place.resolve(undefined)
+        return { kind: 'not_started', reason: started.reason }
+      }
+      void started.outcome.then(() => this.#leave(paymentHash))
+      place.resolve(started)
+      return { kind: 'attached', job: started }
+    } catch (thrown) {
+      this.#leave(paymentHash)
+      place.resolve(undefined)
+      throw thrown
+    }
+  }
+
+  /** Resolves when nothing runs. */
+  async idle(): Promise<void> {
+    while (this.#entries.size > 0) await this.#idle.promise
+  }
+
+  #leave(paymentHash: string): void {
+    this.#entries.delete(paymentHash)
+    if (this.#entries.size > 0) return
+    this.#idle.resolve()
+    this.#idle = Promise.withResolvers()
+  }
+}

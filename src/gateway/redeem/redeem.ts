@@ -1,0 +1,235 @@
+import type { Service } from '../../catalog/service.ts'
+import { type ErrorCode, GatewayError } from '../../errors.ts'
+import { type Binding, isBoundTo } from '../../l402/caveats.ts'
+import type { GenuineToken } from '../../l402/token.ts'
+import type { ClaimRequest, PaymentRecord } from '../../ports/ledger.ts'
+import type { ClientFacts } from '../../ports/upstream.ts'
+import { type Gateway, mismatchGraceMs } from '../gateway.ts'
+import { type Quote, quote } from '../quote.ts'
+import type { RequestParts } from '../request/prepare.ts'
+import type { Target } from '../request/target.ts'
+import type { NotClaimed, RunningJob } from './jobs.ts'
+import { requestHash } from './request-hash.ts'
+import { startJob } from './run-job.ts'
+import { type Situation, situationOf } from './situation.ts'
+import { openStored, type StoredResult } from './stored.ts'
+
+/** A request that carries a genuine token of the service it is for. */
+export interface Redemption {
+  readonly token: GenuineToken
+  /** The service as it was sold; undefined when this ledger does not know the revision. */
+  readonly sold: Service | undefined
+  /** Today's service of that name, when today's catalog sends this request there. */
+  readonly today: Service | undefined
+  readonly target: Target
+  readonly method: string
+  readonly binding: Binding
+  readonly parts: Omit<RequestParts, 'params'>
+  readonly client: ClientFacts
+  readonly requestId: string
+  readonly wantsNew: boolean
+}
+
+export type RedeemOutcome =
+  /** A run is under way, by this request or an earlier one. */
+  | { readonly kind: 'running'; readonly job: RunningJob; readonly service: Service }
+  | { readonly kind: 'stored'; readonly stored: StoredResult; readonly record: PaymentRecord }
+  /** The token does not cover this: a challenge under today's catalog. */
+  | { readonly kind: 'challenge'; readonly code: ErrorCode }
+
+/** Looks at a row that changes under our hands, before the buyer is asked to come back. */
+const maxRounds = 8
+
+/** Bodies above this are not parsed before the ledger was asked whether it is needed. */
+const parseFirstBytes = 64 * 1024
+
+/**
+ * Finds what a payment is worth for this request and takes it where it is due.
+ * @throws GatewayError with what became of the payment
+ * @throws LedgerError
+ */
+export async function redeem(gateway: Gateway, redemption: Redemption): Promise<RedeemOutcome> {
+  const { token, binding } = redemption
+  const { terms, paymentHash } = token
+  const hash = requestHash(terms.service, binding)
+  const asMinted = isBoundTo(terms, binding)
+  const isHead = redemption.method === 'HEAD'
+  const lookFirst = !asMinted || redemption.parts.body.length > parseFirstBytes || isHead
+  for (let round = 0; round < maxRounds; round++) {
+    const running = await gateway.jobs.running(paymentHash)
+    if (running && running.requestHash !== hash) return { kind: 'challenge', code: 'token_in_use' }
+    if (running && isHead) throw new GatewayError('head_never_claims')
+    if (running) return { kind: 'running', job: running, service: servingOf(gateway, redemption) }
+    let rebinds = false
+    if (lookFirst) {
+      const record = await gateway.ledger.read(paymentHash)
+      const situation = situationFor(gateway, redemption, record, hash, asMinted)
+      if (situation.kind !== 'claim' && situation.kind !== 'rebind') return await settle(gateway, redemption, situation)
+      if (isHead) throw new GatewayError('head_never_claims')
+      rebinds = situation.kind === 'rebind'
+    }
+    const offer = rebinds ? rebindOffer(redemption) : claimOffer(gateway, redemption)
+    if ('challenge' in offer) return { kind: 'challenge', code: offer.challenge }
+    const entry = await gateway.jobs.join(paymentHash, hash, () => claim(gateway, redemption, offer, hash, rebinds))
+    if (entry === undefined) continue
+    switch (entry.kind) {
+      case 'busy':
+        continue
+      case 'attached':
+        return { kind: 'running', job: entry.job, service: offer.serving }
+      case 'not_started': {
+        if (entry.reason === 'expired') return { kind: 'challenge', code: 'token_expired' }
+        const situation = situationFor(gateway, redemption, entry.reason, hash, asMinted)
+        // The row changed between the look and the claim: look again.
+        if (situation.kind === 'claim' || situation.kind === 'rebind') continue
+        return await settle(gateway, redemption, situation)
+      }
+    }
+  }
+  throw new GatewayError('ledger_unavailable', 'the state of the payment keeps changing', { retryAfterMs: 1000 })
+}
+
+interface Offer {
+  readonly quote: Quote
+  /** Validated and priced the request. */
+  readonly contract: Service
+  /** Address, headers and limits. */
+  readonly serving: Service
+  readonly params: ReadonlyMap<string, string>
+}
+
+/** The request as it was sold, priced again under the terms it was sold under. */
+function claimOffer(gateway: Gateway, redemption: Redemption): Offer | { readonly challenge: ErrorCode } {
+  const { sold, token } = redemption
+  if (!sold) return unknownRevisionOffer(redemption)
+  const params = sold.match(redemption.target)
+  if (!params) throw new GatewayError('request_mismatch')
+  const quoted = quote(sold.contract, { ...redemption.parts, params }, exactMsat)
+  if (withinPaid(quoted, token)) return { quote: quoted, contract: sold, serving: servingOf(gateway, redemption), params }
+  throw new GatewayError('request_mismatch', 'the request costs more than was paid for it')
+}
+
+/** The definition is not in this ledger: today's will do if it asks no more. */
+function unknownRevisionOffer(redemption: Redemption): Offer | { readonly challenge: ErrorCode } {
+  const offer = rebindOffer(redemption)
+  if (!('challenge' in offer)) return offer
+  throw new GatewayError('refund_due', 'the service was sold under terms that are no longer known', { reference: redemption.token.tokenId })
+}
+
+/** Another request on the same payment: under today's terms, for no more than was paid. */
+function rebindOffer(redemption: Redemption): Offer | { readonly challenge: ErrorCode } {
+  const { today, token } = redemption
+  const params = today?.match(redemption.target)
+  if (!today || !params) return { challenge: 'token_for_other_request' }
+  const quoted = quote(today.contract, { ...redemption.parts, params }, exactMsat)
+  return withinPaid(quoted, token) ? { quote: quoted, contract: today, serving: today, params } : { challenge: 'price_above_paid' }
+}
+
+/** A wallet with a coarser unit than the one that sold it must not raise the price. */
+const exactMsat = 1n
+
+const withinPaid = (quoted: Quote, { terms }: GenuineToken) => quoted.price.msat <= terms.priceMsat
+
+async function claim(
+  gateway: Gateway,
+  redemption: Redemption,
+  offer: Offer,
+  hash: string,
+  rebinds: boolean,
+): Promise<RunningJob | { readonly reason: NotClaimed }> {
+  const { token } = redemption
+  const { terms, paymentHash } = token
+  const salt = gateway.random(16)
+  const request: ClaimRequest = {
+    paymentHash,
+    tokenId: token.tokenId,
+    service: terms.service,
+    rev: offer.contract.rev,
+    wallet: gateway.issuer.walletOf(paymentHash),
+    priceMsat: terms.priceMsat,
+    quote: JSON.stringify(offer.quote.price.lines.map(({ label, msat }) => ({ label, msat: Number(msat) }))),
+    mintedExpiry: terms.validUntil,
+    requestHash: hash,
+    jobId: gateway.random(16).toString('hex'),
+    salt,
+    nowMs: gateway.clock.nowMs(),
+    resultTtlMs: offer.serving.config.result.ttlMs,
+    takeover: true,
+  }
+  const outcome = rebinds ? await gateway.ledger.rebind(request) : await gateway.ledger.claim(request)
+  if (outcome.kind === 'expired') return { reason: 'expired' }
+  if (outcome.kind === 'standing') return { reason: outcome.record }
+  const { job } = outcome
+  gateway.events.claimed({ service: terms.service, jobId: job.id, epoch: job.epoch }, terms.priceMsat, job.epoch === 1)
+  const { serving, params } = offer
+  const { prepared } = offer.quote
+  const path = serving.upstreamPath(redemption.target, params) ?? offer.contract.upstreamPath(redemption.target, params)
+  const { config } = serving
+  return startJob(
+    gateway,
+    {
+      paymentHash,
+      preimage: token.preimage,
+      requestHash: hash,
+      salt,
+      service: serving,
+      call: {
+        upstream: config.upstream,
+        path: `${path ?? redemption.target.path}${prepared.query === '' ? '' : `?${prepared.query}`}`,
+        method: redemption.method,
+        client: redemption.client,
+        free: false,
+        requestId: redemption.requestId,
+        contentType: prepared.contentType,
+        body: prepared.body.length > 0 ? prepared.body : null,
+        timeouts: config.timeouts,
+      },
+    },
+    job,
+  )
+}
+
+function situationFor(
+  gateway: Gateway,
+  { token, wantsNew }: Redemption,
+  record: PaymentRecord | undefined,
+  hash: string,
+  asMinted: boolean,
+): Situation {
+  return situationOf({
+    record,
+    same: record ? record.job.requestHash === hash : asMinted,
+    mintedAt: token.mintedAt,
+    mintedExpiry: token.terms.validUntil,
+    mismatchWindowMs: gateway.settings.invoiceExpiryMs + mismatchGraceMs,
+    wantsNew,
+    nowMs: gateway.clock.nowMs(),
+  })
+}
+
+async function settle(
+  gateway: Gateway,
+  { token }: Redemption,
+  situation: Exclude<Situation, { kind: 'claim' | 'rebind' }>,
+): Promise<RedeemOutcome> {
+  switch (situation.kind) {
+    case 'challenge':
+      return { kind: 'challenge', code: situation.code }
+    case 'stored':
+      return { kind: 'stored', stored: await openStored(gateway.ledger, situation.record, token.preimage), record: situation.record }
+    case 'error': {
+      const { retryAfterMs, reference } = situation
+      throw new GatewayError(situation.code, undefined, {
+        ...(retryAfterMs !== undefined && { retryAfterMs }),
+        ...(reference !== undefined && { reference }),
+      })
+    }
+  }
+}
+
+/** Address, headers and limits are today's; for a service that is gone they are its last. */
+function servingOf(gateway: Gateway, { sold, today, token }: Redemption): Service {
+  const serving = gateway.catalog().byName(token.terms.service) ?? sold ?? today
+  if (!serving) throw new GatewayError('refund_due', 'the service is no longer known')
+  return serving
+}

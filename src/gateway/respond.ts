@@ -1,0 +1,108 @@
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { errorCatalogue, GatewayError, type MoneyAction, type MoneyStatus } from '../errors.ts'
+import { LedgerError } from '../ports/ledger.ts'
+import type { GatewaySettings } from './gateway.ts'
+import type { RequestScope } from './scope.ts'
+
+/** The only place where answers of our own are built. */
+
+/** Browsers' clients may read these. */
+const exposedHeaders =
+  'WWW-Authenticate, L402-Payment, Idempotent-Replayed, Location, Retry-After, Server-Timing, X-Request-Id, Link'
+
+export const corsHeaders: Readonly<Record<string, string>> = {
+  'access-control-allow-origin': '*',
+  'access-control-expose-headers': exposedHeaders,
+}
+
+/** Headers that every answer of the gateway carries. Call it last: it notes our share of the time. */
+export function commonHeaders(scope: RequestScope, money: MoneyStatus | undefined): Record<string, string> {
+  scope.money = money
+  return {
+    ...corsHeaders,
+    'x-request-id': scope.id,
+    'server-timing': `turnpike;dur=${scope.ownMs().toFixed(2)}`,
+    ...(money !== undefined && { 'l402-payment': money }),
+  }
+}
+
+export interface MoneyWord {
+  readonly status: MoneyStatus
+  readonly action: MoneyAction
+}
+
+/** What an error says about the money: without a genuine token there is none to speak of. */
+export function moneyOf(error: GatewayError, scope: RequestScope): MoneyWord {
+  const { money: status, action } = error
+  if (status === 'required' || scope.genuine) return { status: scope.genuine && status === 'not-charged' ? 'unspent' : status, action }
+  return { status: 'not-charged', action: 'none' }
+}
+
+/** Folds whatever was thrown into the answer it stands for. */
+export function problemOf(thrown: unknown): GatewayError {
+  if (thrown instanceof LedgerError) {
+    return new GatewayError('ledger_unavailable', undefined, { retryAfterMs: 5_000, cause: thrown })
+  }
+  return GatewayError.from(thrown)
+}
+
+/** Answers with a problem (RFC 9457). Texts are ours; a 500 says nothing but its code and the request id. */
+export function sendProblem(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  scope: RequestScope,
+  settings: GatewaySettings,
+  error: GatewayError,
+): void {
+  const { code, status, options } = error
+  scope.code = code
+  const money = scope.priced ? moneyOf(error, scope) : undefined
+  const retryAfter = options.retryAfterMs === undefined ? undefined : Math.max(1, Math.ceil(options.retryAfterMs / 1000))
+  const body = {
+    ...problemHead(settings, error, scope.id),
+    ...(options.issues && { issues: options.issues }),
+    ...(money && { payment: { ...money, ...(options.reference !== undefined && { reference: options.reference }) } }),
+    ...(money?.status === 'refundable' && settings.contact !== undefined && { contact: settings.contact }),
+    ...(retryAfter !== undefined && { retryAfterSeconds: retryAfter }),
+  }
+  const text = `${JSON.stringify(body)}\n`
+  writeHead(incoming, outgoing, status, {
+    ...options.headers,
+    'content-type': problemType(incoming),
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-store',
+    ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
+    ...commonHeaders(scope, money?.status),
+  })
+  outgoing.end(incoming.method === 'HEAD' ? undefined : text)
+}
+
+export function problemHead(settings: GatewaySettings, error: GatewayError, requestId: string) {
+  const { code, status } = error
+  return {
+    type: `${settings.publicUrl ?? ''}${settings.sitePrefix}/problems/${code}`,
+    title: errorCatalogue[code].title,
+    status,
+    ...(status !== 500 && error.message !== errorCatalogue[code].title && { detail: sentence(error.message) }),
+    instance: requestId,
+    code,
+  }
+}
+
+/** `application/json` for everyone who does not ask for the other name of it. */
+export function problemType(incoming: IncomingMessage): string {
+  return incoming.headers.accept?.includes('application/problem+json') ? 'application/problem+json' : 'application/json'
+}
+
+/** An unread body would have to be thrown away before the connection could be used again. */
+export function writeHead(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  status: number,
+  headers: OutgoingHttpHeaders,
+): void {
+  const hasBody = (incoming.headers['content-length'] ?? '0') !== '0' || incoming.headers['transfer-encoding'] !== undefined
+  outgoing.writeHead(status, hasBody && !incoming.complete ? { ...headers, connection: 'close' } : headers)
+}
+
+const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.')

@@ -1,0 +1,33 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { GatewayError } from '../errors.ts'
+import type { Gateway } from './gateway.ts'
+import { clientFacts, headerLines } from './request/headers.ts'
+import { readTarget } from './request/target.ts'
+
+/**
+ * A WebSocket handshake: passed on where a free route says so.
+ * @throws GatewayError otherwise; the caller answers on the socket
+ */
+export function handleUpgrade(
+  gateway: Gateway,
+  incoming: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  requestId: string,
+): void {
+  const target = readTarget(incoming.url ?? '', headerLines(incoming, 'host'), gateway.settings.isOwnHost)
+  const match = gateway.catalog().match('GET', target)
+  if (match.kind === 'none') throw new GatewayError('not_found')
+  if (match.kind === 'wrong_method' || !match.service.config.websocket || match.service.contract.price !== 'free') {
+    throw new GatewayError('bad_header', 'no WebSocket is offered at this path; send the request without Upgrade')
+  }
+  const { service, params } = match
+  const path = service.upstreamPath(target, params) ?? target.path
+  gateway.upstream.upgrade(incoming, socket, head, {
+    upstream: service.config.upstream,
+    path: target.query === '' ? path : `${path}?${target.query}`,
+    client: clientFacts(incoming, target),
+    requestId,
+  })
+}

@@ -1,0 +1,56 @@
+import type { HttpBindings } from '@hono/node-server'
+import { Hono } from 'hono'
+import { type ErrorCode, errorCatalogue } from '../errors.ts'
+import { priceRule } from '../gateway/challenge.ts'
+import type { Gateway } from '../gateway/gateway.ts'
+import { quoteRequest } from '../gateway/quote-request.ts'
+import type { RequestScope } from '../gateway/scope.ts'
+
+export type SiteEnvironment = { Bindings: HttpBindings; Variables: { scope: RequestScope; gateway: Gateway } }
+
+const corsHeaders = { 'access-control-allow-origin': '*', 'cache-control': 'no-store' }
+
+/** Public pages and machine-readable answers under the site prefix. Nothing here costs anything. */
+export function createSiteApp(prefix: string): Hono<SiteEnvironment> {
+  const app = new Hono<SiteEnvironment>()
+  app.options('/*', (c) =>
+    c.body(null, 204, {
+      ...corsHeaders,
+      'access-control-allow-methods': 'GET, POST, OPTIONS',
+      'access-control-allow-headers': 'Content-Type, Authorization, Prefer',
+    }),
+  )
+  app.get('/services', (c) => c.json({ services: listServices(c.var.gateway) }, 200, corsHeaders))
+  app.get('/problems/:code', (c) => {
+    const code = c.req.param('code')
+    if (!Object.hasOwn(errorCatalogue, code)) return c.json({ error: 'there is no such problem' }, 404, corsHeaders)
+    return c.json({ code, ...errorCatalogue[code as ErrorCode] }, 200, corsHeaders)
+  })
+  app.all('/quote/*', async (c) => {
+    const url = (c.env.incoming.url ?? '').slice(prefix.length + '/quote'.length)
+    const answer = await quoteRequest(c.var.gateway, c.env.incoming, c.var.scope, url)
+    return c.json(answer, 200, corsHeaders)
+  })
+  return app
+}
+
+function listServices(gateway: Gateway) {
+  return gateway.catalog().services.map(({ name, config, contract }) => ({
+    name,
+    methods: contract.route.methods,
+    host: config.key.host,
+    path: config.key.path,
+    title: config.title,
+    description: config.description,
+    price: priceRule(contract.price),
+    charge: contract.price === 'free' ? undefined : config.charge.when,
+    schema: config.request.schema,
+    query: config.request.query,
+    examples: config.examples.map(({ title, path, query, body }) => ({
+      title,
+      path,
+      query,
+      ...(body.kind === 'json' && { body: body.value }),
+    })),
+  }))
+}

@@ -1,0 +1,47 @@
+import type { ErrorCode, MoneyStatus } from '../errors.ts'
+
+/**
+ * What happens in the shop, one function an event. Log lines and metrics are made from these and from nothing else; no
+ * argument is ever a preimage, a token, an invoice or anything a buyer wrote.
+ */
+export interface Events {
+  /** One request was answered or broke off. */
+  request(line: AccessLine): void
+  challenged(service: string, priceMsat: bigint, walletMs: number): void
+  walletFailed(reason: string, walletMs: number): void
+  /** A payment was presented for the first time and taken. */
+  claimed(job: JobFacts, priceMsat: bigint, first: boolean): void
+  captured(job: JobFacts, bytes: number, upstreamMs: number): void
+  /** The upstream's answer was a refusal: nothing is spent. */
+  refused(job: JobFacts, status: number): void
+  failed(job: JobFacts, failure: { code: ErrorCode; counted: boolean; givenUp: boolean; upstreamStatus: number | undefined }): void
+  /** A run ended without the ledger knowing: another one has begun, or nothing can be stored. */
+  lost(job: JobFacts, cause: unknown): void
+  delivered(job: JobFacts, replayed: boolean): void
+  ledgerFailed(operation: string, cause: unknown): void
+  /** Something that should not happen. */
+  unexpected(what: string, cause: unknown, requestId?: string): void
+}
+
+export interface AccessLine {
+  readonly requestId: string
+  readonly method: string
+  /** The service's name; undefined when none was matched. */
+  readonly service: string | undefined
+  readonly status: number
+  readonly code: ErrorCode | undefined
+  readonly money: MoneyStatus | undefined
+  readonly paymentRef: string | undefined
+  readonly totalMs: number
+  /** Our own share of `totalMs`. */
+  readonly ownMs: number
+  readonly bytesOut: number
+  /** The client left before the end. */
+  readonly brokenOff: boolean
+}
+
+export interface JobFacts {
+  readonly service: string
+  readonly jobId: string
+  readonly epoch: number
+}

@@ -1,0 +1,88 @@
+import type { Events, JobFacts } from './events.ts'
+import type { Logger } from './logger.ts'
+import type { Metrics } from './metrics.ts'
+
+/** Events as log lines and metrics. */
+export function recordEvents(logger: Logger, metrics: Metrics): Events {
+  const sats = (msat: bigint) => Number(msat) / 1000
+  const facts = ({ service, jobId, epoch }: JobFacts) => ({ service, job: jobId, epoch })
+  return {
+    request(line) {
+      const { requestId, service = 'none', status, money = 'none', totalMs, ownMs } = line
+      metrics.requests.inc({ service, status, money })
+      metrics.requestSeconds.observe({ service }, totalMs / 1000)
+      metrics.ownSeconds.observe({ service }, ownMs / 1000)
+      logger.info(
+        {
+          event: 'request',
+          request_id: requestId,
+          method: line.method,
+          service,
+          status,
+          code: line.code,
+          money,
+          payment_ref: line.paymentRef,
+          total_ms: round(totalMs),
+          own_ms: round(ownMs),
+          bytes_out: line.bytesOut,
+          ...(line.brokenOff && { broken_off: true }),
+        },
+        'request',
+      )
+    },
+    challenged(service, priceMsat, walletMs) {
+      metrics.challenges.inc({ service })
+      metrics.challengedSats.inc({ service }, sats(priceMsat))
+      metrics.walletSeconds.observe({ outcome: 'ok' }, walletMs / 1000)
+    },
+    walletFailed(reason, walletMs) {
+      metrics.walletSeconds.observe({ outcome: reason }, walletMs / 1000)
+      logger.warn({ event: 'wallet_failed', reason, wallet_ms: round(walletMs) }, 'no invoice could be made')
+    },
+    claimed(job, priceMsat, first) {
+      if (first) {
+        metrics.payments.inc({ service: job.service })
+        metrics.paidSats.inc({ service: job.service }, sats(priceMsat))
+      }
+      logger.debug({ event: 'claimed', ...facts(job), first }, 'payment claimed')
+    },
+    captured(job, bytes, upstreamMs) {
+      metrics.runs.inc({ service: job.service, outcome: 'captured' })
+      metrics.resultBytes.inc({ service: job.service }, bytes)
+      metrics.upstreamSeconds.observe({ service: job.service }, upstreamMs / 1000)
+      logger.debug({ event: 'captured', ...facts(job), bytes, upstream_ms: round(upstreamMs) }, 'result stored')
+    },
+    refused(job, status) {
+      metrics.runs.inc({ service: job.service, outcome: 'refused' })
+      logger.info({ event: 'refused', ...facts(job), upstream_status: status }, 'the upstream refused the request')
+    },
+    failed(job, { code, counted, givenUp, upstreamStatus }) {
+      metrics.runs.inc({ service: job.service, outcome: givenUp ? 'given_up' : 'failed' })
+      metrics.failures.inc({ service: job.service, code })
+      if (givenUp) metrics.paidWithoutResult.inc({ service: job.service })
+      const line = { event: 'failed', ...facts(job), code, counted, given_up: givenUp, upstream_status: upstreamStatus }
+      if (givenUp) logger.error(line, 'a paid job was given up: a refund is due')
+      else logger.warn(line, 'a paid job failed and can be tried again')
+    },
+    lost(job, cause) {
+      metrics.runs.inc({ service: job.service, outcome: 'lost' })
+      logger.error({ event: 'lost', ...facts(job), reason: reason(cause) }, 'the end of a run could not be stored')
+    },
+    delivered(job, replayed) {
+      metrics.deliveries.inc({ service: job.service, replayed: String(replayed) })
+      logger.debug({ event: 'delivered', ...facts(job), replayed }, 'result delivered')
+    },
+    ledgerFailed(operation, cause) {
+      metrics.ledgerErrors.inc({ operation })
+      logger.error({ event: 'ledger_failed', operation, reason: reason(cause) }, 'a ledger operation failed')
+    },
+    unexpected(what, cause, requestId) {
+      const stack = cause instanceof Error ? cause.stack : undefined
+      logger.error({ event: 'unexpected', what, request_id: requestId, reason: reason(cause), stack }, what)
+    },
+  }
+}
+
+const reason = (cause: unknown): string => (cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause))
+
+const round = (ms: number): number => Math.round(ms * 100) / 100

@@ -1,0 +1,47 @@
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { createProxyServer } from 'http-proxy-3'
+import type { UpgradeTarget } from '../ports/upstream.ts'
+import { upgradeHeaders } from './headers.ts'
+
+/**
+ * WebSocket upgrades of free routes. The proxy library is used for nothing else: with plain HTTP it forwards bodies
+ * that it has declared empty and skips its header hook for some requests.
+ */
+export class WebSocketProxy {
+  readonly #proxy = createProxyServer({ ws: true, xfwd: false, changeOrigin: true })
+  readonly #sockets = new Set<Duplex>()
+
+  constructor() {
+    this.#proxy.on('error', (_error, _incoming, response) => {
+      if ('destroy' in response) response.destroy()
+    })
+  }
+
+  join(incoming: IncomingMessage, socket: Duplex, head: Buffer, to: UpgradeTarget): void {
+    this.#sockets.add(socket)
+    socket.once('close', () => this.#sockets.delete(socket))
+    socket.on('error', () => socket.destroy())
+    incoming.url = to.path
+    incoming.headers = upgradeHeaders(to)
+    const secure = to.upstream.origin.startsWith('https:')
+    const target = new URL(to.upstream.origin.replace(/^http/, 'ws'))
+    this.#proxy.ws(incoming, socket as Socket, head, {
+      target: to.upstream.ca === undefined ? target : { ...detailed(target), ca: to.upstream.ca },
+      secure,
+    })
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy()
+    this.#proxy.close()
+  }
+}
+
+const detailed = ({ protocol, hostname, port }: URL) => ({
+  protocol,
+  host: hostname,
+  hostname,
+  port: Number(port) || (protocol === 'wss:' ? 443 : 80),
+})
