@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
-import { type Context as HonoContext, Hono } from 'hono'
+import { Hono, type Context as HonoContext } from 'hono'
 import type { Context } from './context.ts'
 import { GatewayError } from './errors.ts'
 import type { Gateway } from './gateway/gateway.ts'
@@ -47,7 +47,7 @@ function requireContext(shop: Shop) {
 }
 
 async function sell(c: C): Promise<Response> {
-  const { incoming, outgoing } = c.env as { incoming: IncomingMessage; outgoing: ServerResponse }
+  const { incoming, outgoing } = c.env
   const { gateway, scope } = c.var
   try {
     await handle(gateway, incoming, outgoing, scope)
@@ -59,12 +59,18 @@ async function sell(c: C): Promise<Response> {
 
 /** Errors of the site's routes. */
 function answerError(thrown: unknown, c: C): Response {
-  const { incoming, outgoing } = c.env as { incoming: IncomingMessage; outgoing: ServerResponse }
+  const { incoming, outgoing } = c.env
   answer(c.var.gateway, incoming, outgoing, c.var.scope, thrown)
   return RESPONSE_ALREADY_SENT
 }
 
-function answer(gateway: Gateway, incoming: IncomingMessage, outgoing: ServerResponse, scope: RequestScope, thrown: unknown): void {
+function answer(
+  gateway: Gateway,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  scope: RequestScope,
+  thrown: unknown,
+): void {
   const error = problemOf(thrown)
   if (error.code === 'internal') gateway.events.unexpected('a request failed unexpectedly', thrown, scope.id)
   if (error.code === 'ledger_unavailable') gateway.events.ledgerFailed('request', error.cause)
@@ -74,7 +80,12 @@ function answer(gateway: Gateway, incoming: IncomingMessage, outgoing: ServerRes
 }
 
 function notReady(c: C): Response {
-  const body = { title: 'The gateway is not ready', status: 503, code: 'not_ready', payment: { status: 'unspent', action: 'retry_same_token' } }
+  const body = {
+    title: 'The gateway is not ready',
+    status: 503,
+    code: 'not_ready',
+    payment: { status: 'unspent', action: 'retry_same_token' },
+  }
   return c.json(body, 503, { 'retry-after': '1', 'cache-control': 'no-store' })
 }
 
@@ -88,9 +99,9 @@ export function createUpgradeListener(shop: Shop) {
     } catch (thrown) {
       const { status, code } = problemOf(thrown)
       const body = `${JSON.stringify({ status, code })}\n`
-      const head = `HTTP/1.1 ${status} ${code}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`
+      const answerHead = `HTTP/1.1 ${status} ${code}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`
       socket.on('error', () => socket.destroy())
-      socket.end(head + body)
+      socket.end(answerHead + body)
     }
   }
 }

@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { RevisionStore } from './catalog/revision-store.ts'
 import type { Catalog } from './catalog/catalog.ts'
+import { RevisionStore } from './catalog/revision-store.ts'
 import type { Config } from './config/config.ts'
 import type { Environment } from './config/environment.ts'
 import type { Gateway } from './gateway/gateway.ts'
-import { Jobs } from './gateway/redeem/jobs.ts'
+import { Deliveries } from './gateway/redeem/deliveries.ts'
+import type { Jobs } from './gateway/redeem/jobs.ts'
 import { openKeys } from './keys/keys-file.ts'
 import { openSqliteLedger } from './ledger/sqlite/sqlite-ledger.ts'
-import { createIssuer } from './lightning/issuer.ts'
 import { createWallet } from './lightning/create-wallet.ts'
+import { createIssuer } from './lightning/issuer.ts'
 import { type Clock, systemClock } from './ports/clock.ts'
 import type { Ledger } from './ports/ledger.ts'
 import type { Wallet } from './ports/wallet.ts'
@@ -35,9 +36,9 @@ export interface ContextOptions {
   readonly jobs: Jobs
   readonly signal: AbortSignal
   /** Nothing can be trusted any more: the process has to end. */
-  onFatal(cause: unknown): void
+  readonly onFatal: (cause: unknown) => void
   /** Another process owns the ledger; the promise resolves when it is gone. */
-  onWaiting?(): void
+  readonly onWaiting?: () => void
   readonly clock?: Clock
   /** Instead of the configured one. */
   readonly wallet?: (dataDir: string, clock: Clock) => Wallet
@@ -95,6 +96,7 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     issuer: createIssuer(wallet, clock),
     upstream,
     jobs,
+    deliveries: new Deliveries(ledger, clock, (cause) => events.ledgerFailed('delivered', cause)),
     clock,
     random: randomBytes,
     events,

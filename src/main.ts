@@ -1,5 +1,5 @@
-import { CommandError, exitCodes } from './cli/exit-codes.ts'
 import { commands, usage } from './cli/commands.ts'
+import { CommandError, exitCodes } from './cli/exit-codes.ts'
 
 const [name = 'help', ...args] = process.argv.slice(2)
 const command = Object.hasOwn(commands, name) ? commands[name] : undefined

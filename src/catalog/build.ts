@@ -52,26 +52,38 @@ function checkService(service: ServiceConfig, config: Config, complain: Complain
   const { key, path, price, upstream } = service
   const prefix = parsePattern(`${config.site.prefix}/*`)
   const inside = 'segments' in prefix && (containsPath(prefix, key) || key.path === config.site.prefix)
-  if (inside) complain(path, `lies under ${config.site.prefix}, which is the gateway’s own; choose another path or set \`site.prefix\``)
+  if (inside)
+    complain(
+      path,
+      `lies under ${config.site.prefix}, which is the gateway’s own; choose another path or set \`site.prefix\``,
+    )
   if (price === 'free' && key.rest && key.segments.length === 0) {
     complain(path, 'would give everything away that has no other entry; name the paths that are free')
   }
   if (service.websocket && price !== 'free') {
-    complain([...path, 'websocket'], 'a WebSocket cannot be sold per request; only a `price: free` route may pass upgrades')
+    complain(
+      [...path, 'websocket'],
+      'a WebSocket cannot be sold per request; only a `price: free` route may pass upgrades',
+    )
   }
   const template = upstream.path === undefined ? undefined : parsePattern(upstream.path)
   if (template && 'segments' in template) {
     const known = new Set(paramNames(key.segments))
     for (const name of paramNames(template.segments)) {
-      if (!known.has(name)) complain([...path, 'upstream'], `\`:${name}\` is not a parameter of the path \`${key.path}\``)
+      if (!known.has(name))
+        complain([...path, 'upstream'], `\`:${name}\` is not a parameter of the path \`${key.path}\``)
     }
-    if (template.rest && !key.rest) complain([...path, 'upstream'], 'ends in `*`, but the path it is filled from does not')
+    if (template.rest && !key.rest)
+      complain([...path, 'upstream'], 'ends in `*`, but the path it is filled from does not')
   }
   if (service.charge.when === 'on_delivery') {
     complain([...path, 'charge'], 'no configured wallet can hold a payment; use `charge: upfront`')
   }
   if (price === 'free' && service.request.schema !== undefined) {
-    complain([...path, 'request', 'schema'], 'requests of a free route pass straight through and are not validated; remove it')
+    complain(
+      [...path, 'request', 'schema'],
+      'requests of a free route pass straight through and are not validated; remove it',
+    )
   }
 }
 
@@ -80,7 +92,10 @@ function checkNames(services: readonly Service[], complain: Complain): void {
   for (const service of services) {
     const other = seen.get(service.name)
     if (other) {
-      complain(service.config.path, `has the name \`${service.name}\`, as ${other.config.keyText} has; give one of them a \`name\``)
+      complain(
+        service.config.path,
+        `has the name \`${service.name}\`, as ${other.config.keyText} has; give one of them a \`name\``,
+      )
     }
     seen.set(service.name, service)
   }

@@ -8,7 +8,10 @@ type Schema = Record<string, unknown>
 export function checkDefaults(schema: unknown, path: ConfigPath, compiler: SchemaCompiler, complain: Complain): void {
   const defs = isSchema(schema) && '$defs' in schema ? { $defs: schema.$defs } : {}
   walk(schema, path, (at, { default: value, ...rest }) => {
-    const judged = compiler.compile({ ...withoutDefaults(rest), ...withoutDefaults(defs) }, 'allow')(structuredClone(value))
+    const judged = compiler.compile(
+      { ...withoutDefaults(rest), ...withoutDefaults(defs) },
+      'allow',
+    )(structuredClone(value))
     if (judged.ok) return
     const reasons = judged.issues.map((issue) => issue.message).join('; ')
     complain([...at, 'default'], `is refused by its own schema: ${reasons}`)
@@ -21,7 +24,8 @@ function walk(schema: unknown, path: ConfigPath, onDefault: (path: ConfigPath, s
   walk(schema.items, [...path, 'items'], onDefault)
   for (const group of ['properties', '$defs']) {
     const inner = schema[group]
-    for (const [name, each] of isSchema(inner) ? Object.entries(inner) : []) walk(each, [...path, group, name], onDefault)
+    for (const [name, each] of isSchema(inner) ? Object.entries(inner) : [])
+      walk(each, [...path, group, name], onDefault)
   }
 }
 
@@ -30,4 +34,5 @@ function withoutDefaults(schema: Schema): Schema {
   return JSON.parse(JSON.stringify(schema, (key, value: unknown) => (key === 'default' ? undefined : value))) as Schema
 }
 
-const isSchema = (value: unknown): value is Schema => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isSchema = (value: unknown): value is Schema =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -41,7 +41,11 @@ export function priceExample(service: Service, example: ExampleConfig): PricedEx
     if (body === undefined) return [{ message: 'needs a `body`' }]
     const checked = contract.body.validate?.(body)
     if (checked && !checked.ok) {
-      problems.push(...checked.issues.map(({ path: at, message }) => ({ message: `is refused by its own schema: ${at} ${message}` })))
+      problems.push(
+        ...checked.issues.map(({ path: at, message }) => ({
+          message: `is refused by its own schema: ${at} ${message}`,
+        })),
+      )
     }
     if (checked?.ok) body = checked.value
   }

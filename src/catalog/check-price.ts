@@ -23,7 +23,11 @@ export function checkPrice(service: Service, complain: Complain): void {
       complain(['price'], `\`${fieldName(field)}\` is a field of the body, but ${route.methods.join(' and ')} has none`)
     }
     const place = field.in === 'query' ? query : field.in === 'body' ? schema : undefined
-    if (place !== undefined && service.config.request.unknownFields === 'reject' && lookUp(place, field) === 'unknown') {
+    if (
+      place !== undefined &&
+      service.config.request.unknownFields === 'reject' &&
+      lookUp(place, field) === 'unknown'
+    ) {
       complain(['price'], `\`${fieldName(field)}\` is not a field of the request schema, so no request can have it`)
     }
   }
@@ -37,12 +41,18 @@ function checkTable(table: RateTable, request: { schema: unknown; query: unknown
   for (const selector of table.by) {
     const names = selector.first.map(fieldName).join(' or ')
     const facts = selector.first.map((field) => {
-      const found = lookUp(field.in === 'query' ? request.query : field.in === 'body' ? request.schema : undefined, field)
+      const found = lookUp(
+        field.in === 'query' ? request.query : field.in === 'body' ? request.schema : undefined,
+        field,
+      )
       return field.in === 'path' ? { always: true, values: undefined } : typeof found === 'string' ? undefined : found
     })
     const always = facts.some((fact) => fact?.always)
     if (!always && selector.default === undefined) {
-      complain(['price'], `\`${names}\` may be absent: give the table a \`default\`, or the schema a default or \`required\``)
+      complain(
+        ['price'],
+        `\`${names}\` may be absent: give the table a \`default\`, or the schema a default or \`required\``,
+      )
     }
     for (const tree of level) {
       const rows = [...tree.keys()].map((key) => key.toLowerCase())
@@ -73,7 +83,8 @@ function lookUp(schema: unknown, field: FieldRef): FieldFacts | 'unknown' | 'ope
     if (['$ref', 'allOf', 'anyOf', 'oneOf', 'if', 'patternProperties'].some((keyword) => keyword in here)) return 'open'
     const next = key === '*' ? here.items : isSchema(here.properties) ? here.properties[key] : undefined
     if (!isSchema(next)) {
-      if (key === '*' || next === true || !isSchema(here.properties) || here.additionalProperties !== undefined) return 'open'
+      if (key === '*' || next === true || !isSchema(here.properties) || here.additionalProperties !== undefined)
+        return 'open'
       return 'unknown'
     }
     const required = Array.isArray(here.required) && here.required.includes(key)
@@ -84,4 +95,5 @@ function lookUp(schema: unknown, field: FieldRef): FieldFacts | 'unknown' | 'ope
   return { always, values }
 }
 
-const isSchema = (value: unknown): value is Schema => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isSchema = (value: unknown): value is Schema =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

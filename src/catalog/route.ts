@@ -96,7 +96,8 @@ function overlapsPath(a: Pattern, b: Pattern): boolean {
   for (let index = 0; index < shared; index++) {
     const [left, right] = [a.segments[index], b.segments[index]]
     if (left?.kind === 'exact' && right?.kind === 'exact' && left.text !== right.text) return false
-    if (left?.kind !== right?.kind && [left, right].some((each) => each?.kind === 'exact' && each.text === '')) return false
+    if (left?.kind !== right?.kind && [left, right].some((each) => each?.kind === 'exact' && each.text === ''))
+      return false
   }
   const difference = a.segments.length - b.segments.length
   if (difference === 0) return a.rest === b.rest

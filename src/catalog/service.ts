@@ -73,7 +73,9 @@ export function compileService(config: ServiceConfig, compiler: SchemaCompiler):
   const fields = price === 'free' ? [] : priceFields(price)
   const bodyFields = fields.filter((field) => field.in === 'body')
   const methods = routeMethods(config, bodyFields.length > 0)
-  const validateBody = compileNamed('schema', request.schema, () => compiler.compile(request.schema, request.unknownFields))
+  const validateBody = compileNamed('schema', request.schema, () =>
+    compiler.compile(request.schema, request.unknownFields),
+  )
   const query = compileQuery(config, fields, compiler)
   const template = config.upstream.path === undefined ? undefined : parsePattern(config.upstream.path)
   return {
@@ -93,13 +95,20 @@ export function compileService(config: ServiceConfig, compiler: SchemaCompiler):
       return reached ? matchPath(config.key, path) : undefined
     },
     upstreamPath: ({ path }, params) => (template && 'segments' in template ? fillPath(template, params) : path),
-    validateResult: compileNamed('result.schema', config.result.schema, () => compiler.compile(config.result.schema, 'allow')),
+    validateResult: compileNamed('result.schema', config.result.schema, () =>
+      compiler.compile(config.result.schema, 'allow'),
+    ),
   }
 }
 
 /** The first 16 hex digits of SHA-256 over the definition's sold part in canonical JSON. */
 export function revisionOf(definition: ServiceDefinition): string {
-  const text = canonicalJson({ format: definitionFormat, key: definition.key, name: definition.name, sold: definition.sold })
+  const text = canonicalJson({
+    format: definitionFormat,
+    key: definition.key,
+    name: definition.name,
+    sold: definition.sold,
+  })
   return createHash('sha256').update(text).digest('hex').slice(0, 16)
 }
 
@@ -156,7 +165,8 @@ function compileQuery(
   const check = (parameters: ReadonlyMap<string, string>): QueryCheck => {
     const typed = Object.fromEntries([...parameters].map(([name, text]) => [name, typedValue(text, types.get(name))]))
     const checked = validate(typed)
-    if (!checked.ok) return { ok: false, issues: checked.issues.map((issue) => ({ ...issue, path: `?${issue.path.slice(2)}` })) }
+    if (!checked.ok)
+      return { ok: false, issues: checked.issues.map((issue) => ({ ...issue, path: `?${issue.path.slice(2)}` })) }
     return { ok: true, parameters: new Map(Object.entries(typed).map(([name, value]) => [name, String(value)])) }
   }
   return { priced, check }
@@ -164,7 +174,8 @@ function compileQuery(
 
 /** A number or a truth value only from its shortest spelling, since other readers of queries differ on the rest. */
 function typedValue(text: string, type: string | undefined): unknown {
-  if ((type === 'integer' || type === 'number') && /^-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,9})?$/.test(text)) return Number(text)
+  if ((type === 'integer' || type === 'number') && /^-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,9})?$/.test(text))
+    return Number(text)
   return type === 'boolean' && (text === 'true' || text === 'false') ? text === 'true' : text
 }
 

@@ -53,7 +53,10 @@ function shapeInside(schema: Schema, shaping: Shaping): Schema {
         case 'allOf':
         case 'anyOf':
         case 'oneOf':
-          return [keyword, Array.isArray(value) ? value.map((each) => (isSchema(each) ? shapeInside(each, shaping) : each)) : value]
+          return [
+            keyword,
+            Array.isArray(value) ? value.map((each) => (isSchema(each) ? shapeInside(each, shaping) : each)) : value,
+          ]
         case 'if':
         case 'then':
         case 'else':
@@ -95,4 +98,5 @@ function resolveRef(ref: unknown, root: unknown): unknown {
 const mapValues = (value: unknown, each: (value: unknown) => unknown): unknown =>
   isSchema(value) ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, each(inner)])) : value
 
-const isSchema = (value: unknown): value is Schema => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isSchema = (value: unknown): value is Schema =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -111,7 +111,9 @@ function toIssue(error: ErrorObject, all: readonly ErrorObject[]): RequestIssue[
     case 'oneOf': {
       const branches = all.filter((each) => each !== error && each.schemaPath.startsWith(`${error.schemaPath}/`))
       const same = branches.filter((each) => each.instancePath === error.instancePath).map((each) => each.message ?? '')
-      return [{ path, message: same.length > 0 ? [...new Set(same)].join(', or ') : 'matches none of the allowed forms' }]
+      return [
+        { path, message: same.length > 0 ? [...new Set(same)].join(', or ') : 'matches none of the allowed forms' },
+      ]
     }
     default:
       return [{ path, message: error.message ?? 'is not allowed' }]

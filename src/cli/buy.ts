@@ -1,12 +1,12 @@
-import { createInterface } from 'node:readline/promises'
 import { createWriteStream } from 'node:fs'
-import { pipeline } from 'node:stream/promises'
+import { createInterface } from 'node:readline/promises'
 import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { parseArgs } from 'node:util'
 import type { Response } from 'undici'
 import { renderUnicodeCompact } from 'uqr'
-import { buy as purchase, type Buyer, type Offer, redeemAgain } from '../client/buy.ts'
 import { decodeInvoice } from '../bolt11/decode.ts'
+import { type Buyer, type Offer, buy as purchase, redeemAgain } from '../client/buy.ts'
 import { preimageMatches } from '../l402/token.ts'
 import { CommandError, type ExitCode, exitCodes } from './exit-codes.ts'
 import { adminUrl, defaultAdmin, payOrExplain } from './pay.ts'
@@ -30,12 +30,17 @@ export async function buy(args: string[]): Promise<ExitCode> {
   const interrupted = new AbortController()
   process.once('SIGINT', () => interrupted.abort(new CommandError(exitCodes.failed, 'interrupted')))
   const say = (text: string): void => console.error(text)
-  const onRetry = (reason: string, delayMs: number) => say(`Not there yet (${reason}); trying the same payment again in ${Math.ceil(delayMs / 1000)} s …`)
+  const onRetry = (reason: string, delayMs: number) =>
+    say(`Not there yet (${reason}); trying the same payment again in ${Math.ceil(delayMs / 1000)} s …`)
   const finish = (response: Response, paidMsat: bigint, credential: string | undefined) =>
     write(response, { output: values.output, json: values.json ?? false, paidMsat, credential })
   try {
     if (values.credential !== undefined) {
-      return await finish(await redeemAgain(request, values.credential, onRetry, interrupted.signal), 0n, values.credential)
+      return await finish(
+        await redeemAgain(request, values.credential, onRetry, interrupted.signal),
+        0n,
+        values.credential,
+      )
     }
     const outcome = await purchase(request, { ...payer(values, say), onRetry }, interrupted.signal)
     switch (outcome.kind) {
@@ -47,7 +52,10 @@ export async function buy(args: string[]): Promise<ExitCode> {
         say(`Paid but not delivered. The payment is kept; try again later with --credential '${outcome.credential}'`)
         return await finish(outcome.response, outcome.amountMsat, outcome.credential)
       case 'declined':
-        throw new CommandError(exitCodes.refused, `${sats(outcome.offer.amountMsat)} is above --max-sats ${values['max-sats']}; nothing was paid`)
+        throw new CommandError(
+          exitCodes.refused,
+          `${sats(outcome.offer.amountMsat)} is above --max-sats ${values['max-sats']}; nothing was paid`,
+        )
     }
   } catch (thrown) {
     if (thrown instanceof CommandError) throw thrown
@@ -87,7 +95,8 @@ async function askForPreimage(invoice: string, say: (text: string) => void): Pro
   try {
     for (;;) {
       const answer = (await prompt.question('Pay this invoice, then paste the preimage (64 hex digits): ')).trim()
-      if (/^[0-9a-fA-F]{64}$/.test(answer) && preimageMatches(answer, paymentHashOf(invoice))) return answer.toLowerCase()
+      if (/^[0-9a-fA-F]{64}$/.test(answer) && preimageMatches(answer, paymentHashOf(invoice)))
+        return answer.toLowerCase()
       say('That is not the preimage of this invoice.')
     }
   } finally {
@@ -109,7 +118,16 @@ async function write(response: Response, { output, json, paidMsat, credential }:
     const text = /^(?:text\/|application\/(?:json|problem\+json))/.test(contentType)
     const result = text ? { body: body.toString() } : { bodyBase64: body.toString('base64') }
     const payment = response.headers.get('l402-payment')
-    console.log(JSON.stringify({ status: response.status, contentType, payment, paidMsat: Number(paidMsat), credential, ...result }))
+    console.log(
+      JSON.stringify({
+        status: response.status,
+        contentType,
+        payment,
+        paidMsat: Number(paidMsat),
+        credential,
+        ...result,
+      }),
+    )
   } else if (response.body) {
     const target = output === undefined ? process.stdout : createWriteStream(output)
     await pipeline(Readable.fromWeb(response.body), target, { end: output !== undefined })
@@ -126,6 +144,7 @@ function linesOf(details: unknown): string {
   return labels.length === 0 ? '' : ` (${labels.join(' + ')})`
 }
 
-const paymentHashOf = (invoice: string): Buffer => Buffer.from(decodeInvoice(invoice, { signature: 'skip' }).paymentHash, 'hex')
+const paymentHashOf = (invoice: string): Buffer =>
+  Buffer.from(decodeInvoice(invoice, { signature: 'skip' }).paymentHash, 'hex')
 
 const sats = (msat: bigint): string => `${Number(msat) / 1000} sats`

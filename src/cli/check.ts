@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util'
 import { type PricedExample, priceExample } from '../catalog/check-examples.ts'
 import type { Service } from '../catalog/service.ts'
-import { formatAddress } from './listen.ts'
 import { priceRange } from '../pricing/range.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
+import { formatAddress } from './listen.ts'
 import { loadOrExplain } from './load-or-explain.ts'
 
 /** `turnpike check`: every problem of a configuration, or what it would sell, by whom it is served, and for how much. */

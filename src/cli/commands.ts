@@ -55,7 +55,10 @@ const width = Math.max(...Object.keys(commands).map((name) => name.length))
 export const usage = `turnpike <command>
 
 ${Object.entries(commands)
-  .map(([name, { summary, usage: own }]) => `  ${name.padEnd(width)}  ${summary}${own === '' ? '' : `\n  ${' '.repeat(width)}  ${name} ${own}`}`)
+  .map(
+    ([name, { summary, usage: own }]) =>
+      `  ${name.padEnd(width)}  ${summary}${own === '' ? '' : `\n  ${' '.repeat(width)}  ${name} ${own}`}`,
+  )
   .join('\n')}
 
 Exit codes: 0 done, 1 unexpected, 2 bad arguments or configuration, 3 cannot connect, 4 refused, 5 not found.`

@@ -61,7 +61,8 @@ Ctrl-C stops everything.`
 
 /** One complete purchase in curl lines, of the first service that has an example and answers quickly. */
 function purchase(publicUrl: string, adminUrl: string, catalog: Catalog): string {
-  const service = catalog.byName('api-l402-generate-text') ?? catalog.services.find(({ config }) => config.examples.length > 0)
+  const service =
+    catalog.byName('api-l402-generate-text') ?? catalog.services.find(({ config }) => config.examples.length > 0)
   const [example] = service?.config.examples ?? []
   if (!service || example?.body.kind !== 'json') return ''
   const priced = priceExample(service, example)

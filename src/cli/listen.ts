@@ -1,14 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { getRequestListener } from '@hono/node-server'
-import type { Hono } from 'hono'
+import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import type { ListenAddress } from '../config/scalars.ts'
 import { CommandError, exitCodes } from './exit-codes.ts'
 
 export interface ListenOptions {
-  // biome-ignore lint/suspicious/noExplicitAny: an app of any environment can be served
-  readonly app: Hono<any>
+  /** A Hono app's `fetch`. */
+  readonly fetch: (request: Request, env: HttpBindings) => Response | Promise<Response>
   readonly address: ListenAddress
   readonly onUpgrade?: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void
 }
@@ -25,8 +24,11 @@ const keepAliveTimeoutMs = 75_000
 const maxHeaderBytes = 16 * 1024
 
 /** Serves an app. @throws CommandError when the address cannot be listened on */
-export async function listen({ app, address, onUpgrade }: ListenOptions): Promise<Listener> {
-  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: () => badRequest() })
+export async function listen({ fetch, address, onUpgrade }: ListenOptions): Promise<Listener> {
+  const listener = getRequestListener(fetch as Parameters<typeof getRequestListener>[0], {
+    overrideGlobalObjects: false,
+    errorHandler: () => badRequest(),
+  })
   const server = createServer(
     {
       headersTimeout: headersTimeoutMs,
@@ -35,7 +37,8 @@ export async function listen({ app, address, onUpgrade }: ListenOptions): Promis
       maxHeaderSize: maxHeaderBytes,
       noDelay: true,
       // Any other upgrade (h2c, for one) is ignored, as RFC 9110 allows, and the request served as it is.
-      shouldUpgradeCallback: (incoming) => onUpgrade !== undefined && incoming.headers.upgrade?.toLowerCase() === 'websocket',
+      shouldUpgradeCallback: (incoming) =>
+        onUpgrade !== undefined && incoming.headers.upgrade?.toLowerCase() === 'websocket',
     },
     listener as (incoming: IncomingMessage, outgoing: ServerResponse) => void,
   )
@@ -53,7 +56,8 @@ export async function listen({ app, address, onUpgrade }: ListenOptions): Promis
   }
 }
 
-export const formatAddress = ({ host, port }: ListenAddress): string => `${host.includes(':') ? `[${host}]` : host}:${port}`
+export const formatAddress = ({ host, port }: ListenAddress): string =>
+  `${host.includes(':') ? `[${host}]` : host}:${port}`
 
 /** What the HTTP parser itself refuses. */
 function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
@@ -69,15 +73,24 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
 }
 
 const badRequest = () =>
-  Response.json({ title: 'The request target or Host header is not acceptable', status: 400, code: 'bad_target' }, { status: 400 })
+  Response.json(
+    { title: 'The request target or Host header is not acceptable', status: 400, code: 'bad_target' },
+    { status: 400 },
+  )
 
 function listenError({ host, port }: ListenAddress, error: NodeJS.ErrnoException): CommandError {
   const where = formatAddress({ host, port })
   switch (error.code) {
     case 'EADDRINUSE':
-      return new CommandError(exitCodes.unavailable, `${where} is in use by another program; choose another address or stop it`)
+      return new CommandError(
+        exitCodes.unavailable,
+        `${where} is in use by another program; choose another address or stop it`,
+      )
     case 'EACCES':
-      return new CommandError(exitCodes.unavailable, `${where} may not be listened on by this user; ports below 1024 need more rights`)
+      return new CommandError(
+        exitCodes.unavailable,
+        `${where} may not be listened on by this user; ports below 1024 need more rights`,
+      )
     default:
       return new CommandError(exitCodes.unavailable, `cannot listen on ${where}: ${error.message}`)
   }

@@ -12,7 +12,8 @@ export async function pay(args: string[]): Promise<ExitCode> {
     options: { admin: { type: 'string', default: defaultAdmin }, json: { type: 'boolean' } },
   })
   const [invoice, ...more] = positionals
-  if (invoice === undefined || more.length > 0) throw new CommandError(exitCodes.usage, 'name one invoice: turnpike pay lnbcrt…')
+  if (invoice === undefined || more.length > 0)
+    throw new CommandError(exitCodes.usage, 'name one invoice: turnpike pay lnbcrt…')
   const preimage = await payOrExplain(adminUrl(values.admin), invoice)
   console.log(values.json ? JSON.stringify({ preimage }) : preimage)
   return exitCodes.ok
@@ -26,6 +27,9 @@ export async function payOrExplain(url: string, invoice: string): Promise<string
     return await payWithDevWallet(url, invoice, AbortSignal.timeout(60_000))
   } catch (thrown) {
     if (thrown instanceof PaymentRefused) throw new CommandError(exitCodes.refused, `not paid: ${thrown.message}`)
-    throw new CommandError(exitCodes.unavailable, `no development wallet answers at ${url}; is the gateway running, and is this its --admin address?`)
+    throw new CommandError(
+      exitCodes.unavailable,
+      `no development wallet answers at ${url}; is the gateway running, and is this its --admin address?`,
+    )
   }
 }

@@ -17,7 +17,10 @@ export async function quote(args: string[]): Promise<ExitCode> {
     headers,
     ...(body && { body: new Uint8Array(body) }),
   }).catch((thrown: unknown) => {
-    throw new CommandError(exitCodes.unavailable, `${origin} cannot be reached: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+    throw new CommandError(
+      exitCodes.unavailable,
+      `${origin} cannot be reached: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+    )
   })
   const text = await answer.text()
   if (!answer.ok) {
@@ -26,6 +29,7 @@ export async function quote(args: string[]): Promise<ExitCode> {
   }
   const quoted = JSON.parse(text) as { amountMsat: number; price: { lines: { label: string }[] } }
   if (values.json) console.log(text.trim())
-  else console.log([`${quoted.amountMsat / 1000} sats`, ...quoted.price.lines.map(({ label }) => `  ${label}`)].join('\n'))
+  else
+    console.log([`${quoted.amountMsat / 1000} sats`, ...quoted.price.lines.map(({ label }) => `  ${label}`)].join('\n'))
   return exitCodes.ok
 }

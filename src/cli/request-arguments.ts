@@ -20,9 +20,13 @@ interface RequestValues {
 export async function readRequestArguments(positionals: readonly string[], values: RequestValues): Promise<Purchase> {
   const [method, url, ...more] = positionals
   if (method === undefined || url === undefined || more.length > 0 || !/^[A-Za-z]+$/.test(method)) {
-    throw new CommandError(exitCodes.usage, 'name the method and the URL: POST http://127.0.0.1:8402/api/l402/generate-text')
+    throw new CommandError(
+      exitCodes.usage,
+      'name the method and the URL: POST http://127.0.0.1:8402/api/l402/generate-text',
+    )
   }
-  if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) throw new CommandError(exitCodes.usage, `\`${url}\` is not an http URL`)
+  if (!/^https?:\/\//i.test(url) || !URL.canParse(url))
+    throw new CommandError(exitCodes.usage, `\`${url}\` is not an http URL`)
   const headers: Record<string, string> = {}
   for (const line of values.header ?? []) {
     const colon = line.indexOf(':')
@@ -44,9 +48,11 @@ async function encodeForm(fields: readonly string[]): Promise<{ body: Buffer; co
   const form = new FormData()
   for (const field of fields) {
     const equals = field.indexOf('=')
-    if (equals < 1) throw new CommandError(exitCodes.usage, `\`${field}\` is not a form field: write name=value or name=@file`)
+    if (equals < 1)
+      throw new CommandError(exitCodes.usage, `\`${field}\` is not a form field: write name=value or name=@file`)
     const [name, value] = [field.slice(0, equals), field.slice(equals + 1)]
-    if (value.startsWith('@')) form.append(name, new Blob([new Uint8Array(readInput(value.slice(1)))]), basename(value.slice(1)))
+    if (value.startsWith('@'))
+      form.append(name, new Blob([new Uint8Array(readInput(value.slice(1)))]), basename(value.slice(1)))
     else form.append(name, value)
   }
   const encoded = new Response(form)
@@ -57,6 +63,9 @@ function readInput(file: string): Buffer {
   try {
     return readFileSync(file === '-' ? 0 : file)
   } catch (thrown) {
-    throw new CommandError(exitCodes.notFound, `cannot read ${file}: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+    throw new CommandError(
+      exitCodes.notFound,
+      `cannot read ${file}: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+    )
   }
 }

@@ -16,8 +16,8 @@ export interface StartOptions {
   readonly catalog: Catalog
   readonly environment: Environment
   readonly signal: AbortSignal
-  onFatal(cause: unknown): void
-  onWaiting?(): void
+  readonly onFatal: (cause: unknown) => void
+  readonly onWaiting?: () => void
   readonly telemetry?: Pick<TelemetryOptions, 'destination' | 'level'>
   readonly overrides?: Pick<ContextOptions, 'clock' | 'wallet'>
 }
@@ -48,7 +48,11 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
   const readiness = new Readiness()
   let context: Context | undefined
   const shop: Shop = { sitePrefix: config.site.prefix, context: () => context }
-  const publicListener = await listen({ app: createApp(shop), address: config.listen, onUpgrade: createUpgradeListener(shop) })
+  const publicListener = await listen({
+    fetch: createApp(shop).fetch,
+    address: config.listen,
+    onUpgrade: createUpgradeListener(shop),
+  })
   opened.use(publicListener)
   const health = createHealthApp(readiness, telemetry.metrics.registry)
   let adminHosts: ReadonlySet<string> = new Set()
@@ -58,10 +62,16 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     token: config.admin.token,
     isOwnHost: (host) => adminHosts.has(host),
   })
-  const adminListener = opened.use(await listen({ app: admin, address: config.admin.listen }))
+  const adminListener = opened.use(await listen({ fetch: admin.fetch, address: config.admin.listen }))
   const { port } = adminListener.address
-  adminHosts = new Set([formatAddress(adminListener.address), `localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`])
-  const healthListener = config.health && opened.use(await listen({ app: health, address: config.health.listen }))
+  adminHosts = new Set([
+    formatAddress(adminListener.address),
+    `localhost:${port}`,
+    `127.0.0.1:${port}`,
+    `[::1]:${port}`,
+  ])
+  const healthListener =
+    config.health && opened.use(await listen({ fetch: health.fetch, address: config.health.listen }))
   context = opened.use(
     await createContext({
       config,

@@ -16,13 +16,13 @@ export interface Purchase {
 
 export interface Buyer {
   /** Asked once, with the price; refusing ends the purchase. */
-  accept(offer: Offer): boolean | Promise<boolean>
+  readonly accept: (offer: Offer) => boolean | Promise<boolean>
   /** Pays and returns the preimage, 64 hex digits. */
-  pay(invoice: string, signal: AbortSignal): Promise<string>
+  readonly pay: (invoice: string, signal: AbortSignal) => Promise<string>
   /** Told of each wait before the paid request is sent again. */
-  onRetry?(reason: string, delayMs: number): void
+  readonly onRetry?: (reason: string, delayMs: number) => void
   /** Told of the credential before it is first used: with it the result can be fetched later. */
-  onPaid?(credential: string): void
+  readonly onPaid?: (credential: string) => void
 }
 
 export interface Offer {
@@ -39,7 +39,12 @@ export type PurchaseOutcome =
   | { readonly kind: 'bought'; readonly response: Response; readonly amountMsat: bigint; readonly credential: string }
   | { readonly kind: 'declined'; readonly offer: Offer }
   /** Paid, and the answer is still an error; the credential stays good as the answer says. */
-  | { readonly kind: 'undelivered'; readonly response: Response; readonly credential: string; readonly amountMsat: bigint }
+  | {
+      readonly kind: 'undelivered'
+      readonly response: Response
+      readonly credential: string
+      readonly amountMsat: bigint
+    }
 
 /** A generation may take longer than the five minutes after which fetch alone gives up. */
 const patient = new Agent({ headersTimeout: 0, bodyTimeout: 0 })
@@ -95,7 +100,11 @@ async function sendAgain(purchase: Purchase, credential: string, signal: AbortSi
   }
 }
 
-function send({ method, url, headers, body }: Purchase, credential: string | undefined, signal: AbortSignal): Promise<Response> {
+function send(
+  { method, url, headers, body }: Purchase,
+  credential: string | undefined,
+  signal: AbortSignal,
+): Promise<Response> {
   return fetch(url, {
     method,
     headers: { ...headers, ...(credential !== undefined && { authorization: credential }) },
@@ -108,7 +117,10 @@ function send({ method, url, headers, body }: Purchase, credential: string | und
 
 /** A 409 for a request that differs, and what the seller has given up, do not change by waiting. */
 async function isFinal(response: Response): Promise<boolean> {
-  const problem: unknown = await response.clone().json().catch(() => undefined)
+  const problem: unknown = await response
+    .clone()
+    .json()
+    .catch(() => undefined)
   const code = typeof problem === 'object' && problem !== null && 'code' in problem ? problem.code : undefined
   return code === 'given_up' || code === 'request_mismatch'
 }

@@ -17,7 +17,8 @@ export function parseChallenge(header: string): ReceivedChallenge | undefined {
     if (!/^(?:L402|LSAT)$/i.test(start[1] ?? '')) continue
     const text = header.slice(start.index + start[0].length, starts[index + 1]?.index)
     const values = new Map<string, string>()
-    for (const [, name = '', quoted, bare] of text.matchAll(parameter)) values.set(name.toLowerCase(), quoted ?? bare ?? '')
+    for (const [, name = '', quoted, bare] of text.matchAll(parameter))
+      values.set(name.toLowerCase(), quoted ?? bare ?? '')
     const token = values.get('token') ?? values.get('macaroon')
     const invoice = values.get('invoice')
     if (token !== undefined && token !== '' && invoice !== undefined && invoice !== '') return { token, invoice }

@@ -25,7 +25,7 @@ export interface Config {
   readonly log: { readonly level: 'silent' | 'error' | 'warn' | 'info' | 'debug' }
   readonly services: readonly ServiceConfig[]
   /** Where the value at a path of the file stands. */
-  locate(path: ConfigPath): Place
+  readonly locate: (path: ConfigPath) => Place
 }
 
 export interface WalletConfig {

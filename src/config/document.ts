@@ -63,7 +63,11 @@ export function readDocument(text: string, file: string): SettingsDocument {
       const written = parseDecimal(node.source.replace(/^\+/, ''))
       const kept = parseDecimal(String(node.value))
       if (!Number.isFinite(node.value) || (written && (!kept || compare(written, kept) !== 0))) {
-        problems.push({ place: at(node.range?.[0] ?? 0), path, message: `\`${node.source}\` has too many digits to be kept exactly` })
+        problems.push({
+          place: at(node.range?.[0] ?? 0),
+          path,
+          message: `\`${node.source}\` has too many digits to be kept exactly`,
+        })
       }
     }
     return node.value

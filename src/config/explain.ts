@@ -50,14 +50,22 @@ function explainIssue(issue: Issue, before: ConfigPath, value: unknown, shape: u
 function bestBranch(branches: readonly (readonly Issue[])[], value: unknown): readonly Issue[] {
   const kind = kindOf(value)
   const score = (issues: readonly Issue[]) => {
-    const wrongKind = issues.some((issue) => issue.path.length === 0 && ['invalid_type', 'invalid_value'].includes(issue.code))
-    return (wrongKind ? 1000 : 0) + issues.length + issues.filter((issue) => issue.code === 'unrecognized_keys').length * 10
+    const wrongKind = issues.some(
+      (issue) => issue.path.length === 0 && ['invalid_type', 'invalid_value'].includes(issue.code),
+    )
+    return (
+      (wrongKind ? 1000 : 0) + issues.length + issues.filter((issue) => issue.code === 'unrecognized_keys').length * 10
+    )
   }
   const best = branches.toSorted((a, b) => score(a) - score(b))[0] ?? []
   if (score(best) < 1000) return best
   const wanted = branches.flatMap((issues) =>
     issues.flatMap((issue) =>
-      issue.code === 'invalid_type' ? [issue.expected] : issue.code === 'invalid_value' ? issue.values.map((each) => `\`${String(each)}\``) : [],
+      issue.code === 'invalid_type'
+        ? [issue.expected]
+        : issue.code === 'invalid_value'
+          ? issue.values.map((each) => `\`${String(each)}\``)
+          : [],
     ),
   )
   const message = `is ${kind}; expected ${list([...new Set(wanted)].map(typeName))}`
@@ -65,7 +73,9 @@ function bestBranch(branches: readonly (readonly Issue[])[], value: unknown): re
 }
 
 function typeMessage(expected: string, value: unknown): string {
-  return value === undefined ? `is missing: ${typeName(expected)} is needed` : `is ${kindOf(value)}; expected ${typeName(expected)}`
+  return value === undefined
+    ? `is missing: ${typeName(expected)} is needed`
+    : `is ${kindOf(value)}; expected ${typeName(expected)}`
 }
 
 const typeNames: Readonly<Record<string, string>> = {
@@ -94,7 +104,8 @@ const list = (words: readonly string[]): string =>
 
 function valueAt(value: unknown, path: ConfigPath): unknown {
   return path.reduce<unknown>(
-    (here, key) => (typeof here === 'object' && here !== null ? (here as Record<string | number, unknown>)[key] : undefined),
+    (here, key) =>
+      typeof here === 'object' && here !== null ? (here as Record<string | number, unknown>)[key] : undefined,
     value,
   )
 }

@@ -66,7 +66,8 @@ export function loadConfigText(text: string, file: string, environment: Environm
     }
   }
   const written = asBlock(services)
-  if (!written || Object.keys(written).length === 0) onProblem(['services'], 'is missing: name at least one `path: { upstream, price }`')
+  if (!written || Object.keys(written).length === 0)
+    onProblem(['services'], 'is missing: name at least one `path: { upstream, price }`')
   const input: Omit<FileInput, 'services'> = top.success ? top.data : fileSchema.omit({ services: true }).parse({})
   const raw = asBlock(asWritten.services) ?? {}
   const parsed = Object.entries(written ?? {}).flatMap(([key, value]): ServiceConfig[] => {
@@ -120,7 +121,10 @@ function defineService(
   const use = asBlock(upstream)?.use
   const shared = typeof use === 'string' ? asBlock(asBlock(file.upstreams)?.[use]) : undefined
   const path = asBlock(upstream)?.path
-  const url = typeof shared?.url === 'string' && typeof path === 'string' ? `${shared.url.replace(/\/$/, '')}${path}` : shared?.url
+  const url =
+    typeof shared?.url === 'string' && typeof path === 'string'
+      ? `${shared.url.replace(/\/$/, '')}${path}`
+      : shared?.url
   const { defaults } = input
   const result = { ttl: `${defaults.result.ttl}ms`, max_bytes: defaults.result.max_bytes, ...asBlock(others.result) }
   return {
@@ -146,17 +150,23 @@ function writtenTimeout(timeout: FileInput['defaults']['timeout']): unknown {
 interface Frame {
   readonly file: string
   readonly baseDir: string
-  locate(path: ConfigPath): Place
-  onProblem(path: ConfigPath, message: string): void
+  readonly locate: (path: ConfigPath) => Place
+  readonly onProblem: (path: ConfigPath, message: string) => void
 }
 
 /** The rules that join sections of the file, and the finished configuration. */
 function complete(input: Omit<FileInput, 'services'>, services: readonly ServiceConfig[], frame: Frame): Config {
   const { onProblem } = frame
   if (!isLoopback(input.admin.listen.host) && input.admin.token === undefined) {
-    onProblem(['admin', 'listen'], 'is not a loopback address, so `token_file` is needed: everything there can spend and read')
+    onProblem(
+      ['admin', 'listen'],
+      'is not a loopback address, so `token_file` is needed: everything there can spend and read',
+    )
   }
-  const longestCallMs = Math.max(0, ...services.filter(({ price }) => price !== 'free').map(({ timeouts }) => timeouts.totalMs))
+  const longestCallMs = Math.max(
+    0,
+    ...services.filter(({ price }) => price !== 'free').map(({ timeouts }) => timeouts.totalMs),
+  )
   const needed = input.lightning.invoice_expiry + longestCallMs + retryWindowMs
   if (input.l402.token_ttl < needed) {
     const minutes = Math.ceil(needed / 60_000)

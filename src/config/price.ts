@@ -20,7 +20,9 @@ export const fieldRef = z
   .transform((text, context): FieldRef => {
     const field = parseField(text)
     if (field) return field
-    context.addIssue(`\`${text}\` is not a field; write \`name\` or \`list.*.name\` (body), \`?name\` (query) or \`:name\` (path)`)
+    context.addIssue(
+      `\`${text}\` is not a field; write \`name\` or \`list.*.name\` (body), \`?name\` (query) or \`:name\` (path)`,
+    )
     return z.NEVER
   })
 
@@ -81,7 +83,11 @@ const priceObject = z
       return z.NEVER
     }
     if (max && roundUp(max, roundToMsat) * max.den !== max.num) {
-      context.addIssue({ code: 'custom', path: ['max'], message: 'must be a multiple of `round_to`, or rounding up would pass it' })
+      context.addIssue({
+        code: 'custom',
+        path: ['max'],
+        message: 'must be a multiple of `round_to`, or rounding up would pass it',
+      })
     }
     checkRange(min, max, [], context)
     return {
@@ -104,13 +110,22 @@ function toLine(input: LineInput, context: z.RefinementCtx): LineSpec {
   }
   if (input.flat) {
     if (input.flat.num <= 0n) {
-      context.addIssue({ code: 'custom', path: ['flat'], message: 'must be above 0; to give something away write `price: free`' })
+      context.addIssue({
+        code: 'custom',
+        path: ['flat'],
+        message: 'must be above 0; to give something away write `price: free`',
+      })
     }
     return { quantity: { kind: 'one' }, rate: { kind: 'fixed', row: { perUnit: input.flat, accepts: [] } } }
   }
   if (input.per_char) {
     const { count, of } = input.per_char
-    return meteredLine({ kind: 'characters', of, count, ...limits(input.per_char) }, input.per_char, 'per_char', context)
+    return meteredLine(
+      { kind: 'characters', of, count, ...limits(input.per_char) },
+      input.per_char,
+      'per_char',
+      context,
+    )
   }
   const unit = input.duration ? 'second' : 'unit'
   const number = input.duration ?? input.per_unit
@@ -145,4 +160,3 @@ function settle<T>(reading: Reading<T>, context: z.RefinementCtx): T {
   context.addIssue(reading.problem)
   return z.NEVER
 }
-

@@ -26,7 +26,9 @@ const selector = z.union([
 ])
 
 const tableObject = z.strictObject({
-  by: z.union([selector, z.array(selector).min(1)]).describe('The field that chooses the row; a list for nested tables'),
+  by: z
+    .union([selector, z.array(selector).min(1)])
+    .describe('The field that chooses the row; a list for nested tables'),
   table: z
     .record(z.string(), z.unknown())
     .describe('Row by value: a rate, or `{ rate, min, max, accepts }`; for nested tables one more table')
@@ -115,8 +117,13 @@ function readRow(value: unknown, bounds: object, path: Path, context: z.Refineme
   const parsed = row.safeParse(typeof value === 'object' && value !== null ? value : { rate: value })
   if (!parsed.success) {
     for (const issue of parsed.error.issues) {
-      const unknown = issue.code === 'unrecognized_keys' ? `: ${issue.keys.join(', ')}; is a field missing in \`by\`?` : ''
-      complain(context, [...path, ...(issue.path as Path)], `is not a row: a rate, or \`{ rate, min, max, accepts }\`${unknown}`)
+      const unknown =
+        issue.code === 'unrecognized_keys' ? `: ${issue.keys.join(', ')}; is a field missing in \`by\`?` : ''
+      complain(
+        context,
+        [...path, ...(issue.path as Path)],
+        `is not a row: a rate, or \`{ rate, min, max, accepts }\`${unknown}`,
+      )
     }
     return none
   }
@@ -131,7 +138,8 @@ function readRow(value: unknown, bounds: object, path: Path, context: z.Refineme
   const low = amount(min, 'min')
   const high = amount(max, 'max')
   const perUnit = settleRate(rate, typeof value === 'object' ? [...path, 'rate'] : path, context)
-  if (perUnit.num === 0n && !low && !('min' in bounds)) complain(context, path, 'must be above 0, or the row needs a `min`')
+  if (perUnit.num === 0n && !low && !('min' in bounds))
+    complain(context, path, 'must be above 0, or the row needs a `min`')
   return {
     perUnit,
     ...bounds,
@@ -171,7 +179,8 @@ function readAliases(input: TableInput, rows: RateTree, path: Path, context: z.R
   for (const [alias, target] of Object.entries(input.aliases ?? {})) {
     const at = [...path, 'aliases', alias]
     const lower = alias.toLowerCase()
-    if (!hasRow(rows, String(target))) complain(context, at, `names the row \`${target}\`, which the table does not have`)
+    if (!hasRow(rows, String(target)))
+      complain(context, at, `names the row \`${target}\`, which the table does not have`)
     if (aliases.has(lower)) complain(context, at, 'is given twice: aliases are the same in any case')
     aliases.set(lower, String(target))
   }

@@ -23,7 +23,10 @@ export const durationMs = z
   .transform((text, context) => {
     const parts = [...text.matchAll(/([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)/g)]
     const whole = parts.map(([part]) => part).join('')
-    const ms = parts.reduce((sum, [, count = '', unit = '']) => sum + Number(count) * (durationUnitMs[unit] ?? Number.NaN), 0)
+    const ms = parts.reduce(
+      (sum, [, count = '', unit = '']) => sum + Number(count) * (durationUnitMs[unit] ?? Number.NaN),
+      0,
+    )
     if (whole !== text.replaceAll(' ', '') || !(ms >= 1) || ms > 2 ** 42) {
       context.addIssue(`\`${text}\` is not a time; write a number with a unit, such as \`60s\`, \`10m\` or \`24h\``)
       return z.NEVER
@@ -39,7 +42,9 @@ export const sizeBytes = z
     const match = /^([0-9]+(?:\.[0-9]+)?)\s*([kmg]?i?b)?$/i.exec(String(written))
     const bytes = match ? Number(match[1]) * (sizeUnitBytes[(match[2] ?? 'b').toLowerCase()] ?? Number.NaN) : Number.NaN
     if (!Number.isSafeInteger(bytes) || bytes < 1) {
-      context.addIssue(`\`${written}\` is not a size; write bytes or a number with a unit, such as \`64KiB\` or \`16MiB\``)
+      context.addIssue(
+        `\`${written}\` is not a size; write bytes or a number with a unit, such as \`64KiB\` or \`16MiB\``,
+      )
       return z.NEVER
     }
     return bytes
@@ -88,7 +93,8 @@ function httpUrlProblem(text: string): string | undefined {
   if (!/^https?:\/\//i.test(text)) return `\`${text}\` is not a URL; begin with \`http://\` or \`https://\``
   if (!URL.canParse(text)) return `\`${text}\` is not a URL`
   const url = new URL(text)
-  if (url.username !== '' || url.password !== '') return 'a URL here has no user or password; use `headers` for credentials'
+  if (url.username !== '' || url.password !== '')
+    return 'a URL here has no user or password; use `headers` for credentials'
   if (text.includes('?') || text.includes('#')) return 'a URL here has no query or fragment'
   return undefined
 }

@@ -17,9 +17,7 @@ const headerValue = z.string().regex(/^[\t\x20-\x7e]*$/, 'may hold only printabl
 const headers = z
   .record(headerName, headerValue)
   .describe('Headers set on every request to the upstream; they replace what the client sent')
-const forwardHeaders = z
-  .array(headerName)
-  .describe('Headers of the client that are passed on, besides the usual ones')
+const forwardHeaders = z.array(headerName).describe('Headers of the client that are passed on, besides the usual ones')
 
 /** A JSON Schema; compiled, and judged in full, by the catalog. */
 const jsonSchema = z.union([z.record(z.string(), z.unknown()), z.boolean()])
@@ -27,12 +25,17 @@ const jsonSchema = z.union([z.record(z.string(), z.unknown()), z.boolean()])
 const listener = z.strictObject({ listen: listenAddress })
 
 const upstreamShape = {
-  url: httpUrl.describe('Where the service runs. A path in it replaces the path of the request; `:name` and `*` are filled in'),
+  url: httpUrl.describe(
+    'Where the service runs. A path in it replaces the path of the request; `:name` and `*` are filled in',
+  ),
   headers: headers.optional(),
   forward_headers: forwardHeaders.optional(),
   max_concurrent: z.int().positive().describe('Calls at the same time; more wait').optional(),
   max_queued: z.int().min(0).describe('Calls that may wait when `max_concurrent` are running; more get 503').optional(),
-  ca: z.string().describe('PEM certificates of the authorities to trust for this upstream, instead of the usual ones').optional(),
+  ca: z
+    .string()
+    .describe('PEM certificates of the authorities to trust for this upstream, instead of the usual ones')
+    .optional(),
   ca_file: filePath.optional(),
 }
 
@@ -117,7 +120,12 @@ export const serviceSchema = z.strictObject({
     .describe('What a result may look like and how long it is kept')
     .optional(),
   timeout: timeouts.optional(),
-  attempts: z.int().min(1).max(20).describe('Failed calls after which the payment is given up and due for a refund').optional(),
+  attempts: z
+    .int()
+    .min(1)
+    .max(20)
+    .describe('Failed calls after which the payment is given up and due for a refund')
+    .optional(),
   stream: z.boolean().describe('Send bytes on as they come, instead of once the whole result is stored').default(false),
   allow_unframed: z
     .boolean()
@@ -160,7 +168,10 @@ export const fileSchema = z.strictObject({
   health: listener.describe('A second listener with /livez, /readyz and /metrics only, for probes').optional(),
   public_url: httpUrl.describe('How buyers reach the gateway, where it differs from `listen`').optional(),
   contact: z.string().describe('Where a buyer can ask for a refund: an address or a URL').optional(),
-  data: z.string().describe('Directory of ledger, keys and development wallet; relative to this file').default('./data'),
+  data: z
+    .string()
+    .describe('Directory of ledger, keys and development wallet; relative to this file')
+    .default('./data'),
   site: z
     .strictObject({
       prefix: z

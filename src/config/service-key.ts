@@ -14,7 +14,9 @@ export interface ServiceKey {
   readonly path: string
 }
 
-export type Segment = { readonly kind: 'exact'; readonly text: string } | { readonly kind: 'param'; readonly name: string }
+export type Segment =
+  | { readonly kind: 'exact'; readonly text: string }
+  | { readonly kind: 'param'; readonly name: string }
 
 export const serviceMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
@@ -44,7 +46,8 @@ export function parsePattern(path: string): Pick<ServiceKey, 'segments' | 'rest'
   const segments: Segment[] = []
   const names = new Set<string>()
   for (const [index, part] of parts.entries()) {
-    if (part === '' && (index < parts.length - 1 || (rest && parts.length > 0))) return { problem: 'has an empty segment (`//`)' }
+    if (part === '' && (index < parts.length - 1 || (rest && parts.length > 0)))
+      return { problem: 'has an empty segment (`//`)' }
     if (part === '.' || part === '..') return { problem: 'has a dot segment' }
     if (part.startsWith(':')) {
       const name = part.slice(1)

@@ -40,7 +40,8 @@ export function readService(
   const upstream = readUpstream(input, path, context)
   const request = input.request
   const maxBytes = request?.max_bytes ?? context.defaults.request.max_bytes
-  if (maxBytes > maxBodyBytes) context.onProblem([...path, 'request', 'max_bytes'], 'is above 256MiB, the most that is held in memory')
+  if (maxBytes > maxBodyBytes)
+    context.onProblem([...path, 'request', 'max_bytes'], 'is above 256MiB, the most that is held in memory')
   const contentType = request?.content_type
   if (!upstream) return undefined
   return {
@@ -54,7 +55,8 @@ export function readService(
     request: {
       schema: request?.schema,
       query: request?.query,
-      contentTypes: typeof contentType === 'string' ? [contentType.toLowerCase()] : contentType?.map((type) => type.toLowerCase()),
+      contentTypes:
+        typeof contentType === 'string' ? [contentType.toLowerCase()] : contentType?.map((type) => type.toLowerCase()),
       maxBytes,
       unknownFields: request?.unknown_fields ?? 'reject',
     },
@@ -98,7 +100,9 @@ function readUpstream(input: ServiceInput, path: ConfigPath, context: ServiceCon
     origin: url.origin,
     path: template,
     headers: { ...lower(shared.headers), ...lower(input.headers) },
-    forwardHeaders: [...(shared.forward_headers ?? []), ...(input.forward_headers ?? [])].map((name) => name.toLowerCase()),
+    forwardHeaders: [...(shared.forward_headers ?? []), ...(input.forward_headers ?? [])].map((name) =>
+      name.toLowerCase(),
+    ),
     maxConcurrent: shared.max_concurrent,
     maxQueued: shared.max_queued,
     ca: shared.ca,
@@ -114,7 +118,10 @@ function joinPaths(shared: string | undefined, own: string | undefined): string 
 type TimeoutInput = FileInput['defaults']['timeout']
 
 function readTimeouts(input: TimeoutInput, defaults: TimeoutInput): Timeouts {
-  const total = (typeof input === 'number' ? input : input.total) ?? (typeof defaults === 'number' ? defaults : defaults.total) ?? 60_000
+  const total =
+    (typeof input === 'number' ? input : input.total) ??
+    (typeof defaults === 'number' ? defaults : defaults.total) ??
+    60_000
   const parts = typeof input === 'number' ? {} : input
   return {
     totalMs: total,
@@ -129,7 +136,8 @@ function readCharge(input: ServiceInput['charge']): Charge {
 }
 
 function readExample(input: ExampleInput, at: ConfigPath, context: ServiceContext): ExampleConfig {
-  if (input.body !== undefined && input.form !== undefined) context.onProblem(at, 'has both `body` and `form`; keep one')
+  if (input.body !== undefined && input.form !== undefined)
+    context.onProblem(at, 'has both `body` and `form`; keep one')
   return {
     title: input.title,
     path: input.path,

@@ -24,7 +24,8 @@ export async function forwardFree(
   const onClose = () => left.abort()
   outgoing.once('close', onClose)
   const path = service.upstreamPath(target, params) ?? target.path
-  const hasBody = incoming.headers['transfer-encoding'] !== undefined || (incoming.headers['content-length'] ?? '0') !== '0'
+  const hasBody =
+    incoming.headers['transfer-encoding'] !== undefined || (incoming.headers['content-length'] ?? '0') !== '0'
   let head: UpstreamHead | undefined
   const begun = gateway.clock.monotonicMs()
   const waiting = gateway.upstream.exchange(
@@ -59,7 +60,13 @@ export async function forwardFree(
   else if (!left.signal.aborted) throw noAnswer(end)
 }
 
-function sendHead(incoming: IncomingMessage, outgoing: ServerResponse, scope: RequestScope, head: UpstreamHead, ownMs: number): void {
+function sendHead(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  scope: RequestScope,
+  head: UpstreamHead,
+  ownMs: number,
+): void {
   const common = commonHeaders(scope, undefined)
   common['server-timing'] = `turnpike;dur=${Math.max(0, ownMs).toFixed(2)}`
   const flat: string[] = [...head.headers]

@@ -7,6 +7,7 @@ import type { Ledger } from '../ports/ledger.ts'
 import type { Revisions } from '../ports/revisions.ts'
 import type { Upstream } from '../ports/upstream.ts'
 import type { Events } from '../telemetry/events.ts'
+import type { Deliveries } from './redeem/deliveries.ts'
 import type { Jobs } from './redeem/jobs.ts'
 
 /** Everything the request path needs, made once by the composition root. */
@@ -19,6 +20,7 @@ export interface Gateway {
   readonly issuer: InvoiceIssuer
   readonly upstream: Upstream
   readonly jobs: Jobs
+  readonly deliveries: Deliveries
   readonly clock: Clock
   readonly random: (bytes: number) => Buffer
   readonly events: Events

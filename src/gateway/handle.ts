@@ -12,10 +12,10 @@ import { answerOptions } from './options.ts'
 import { quote } from './quote.ts'
 import { answerRedemption } from './redeem/answer.ts'
 import { redeem } from './redeem/redeem.ts'
+import { clientFacts, headerLines } from './request/headers.ts'
 import { readRequest, type WholeRequest } from './request/read.ts'
 import { readTarget, type Target } from './request/target.ts'
 import type { RequestScope } from './scope.ts'
-import { clientFacts, headerLines } from './request/headers.ts'
 
 /**
  * The request path, stage by stage: target → match → credential → body → redeem, or quote → challenge. Every refusal is
@@ -66,7 +66,13 @@ interface Owner {
 }
 
 /** @returns undefined when the token is for another service than this request */
-function ownerOf(gateway: Gateway, token: GenuineToken, today: Match, target: Target, method: string): Owner | undefined {
+function ownerOf(
+  gateway: Gateway,
+  token: GenuineToken,
+  today: Match,
+  target: Target,
+  method: string,
+): Owner | undefined {
   const sold = gateway.revisions.resolve(token.terms.rev)
   const soldHere = sold?.match(target) && sold.contract.route.methods.includes(method) ? sold : undefined
   const sameName = today.kind === 'service' && today.service.name === token.terms.service ? today.service : undefined
@@ -123,7 +129,10 @@ async function spend(
     case 'other_request':
       return { code: 'token_refused', detail: 'the token was narrowed to another request' }
     case 'refused':
-      return { code: 'token_refused', detail: `the caveat \`${appended.caveat}\` that was added to the token cannot hold` }
+      return {
+        code: 'token_refused',
+        detail: `the caveat \`${appended.caveat}\` that was added to the token cannot hold`,
+      }
     case 'hold':
       break
   }
@@ -157,4 +166,3 @@ async function sell(
   const sale = { service, price, binding: request.binding, code, detail }
   sendChallenge(gateway, incoming, outgoing, scope, sale, await makeChallenge(gateway, scope, sale))
 }
-

@@ -3,7 +3,12 @@ import type { Gateway } from './gateway.ts'
 import type { RequestScope } from './scope.ts'
 
 /** Writes the access line of a request when its connection is done with it, however it ended. */
-export function observe(gateway: Gateway, incoming: IncomingMessage, outgoing: ServerResponse, scope: RequestScope): void {
+export function observe(
+  gateway: Gateway,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  scope: RequestScope,
+): void {
   const { clock, events } = gateway
   const bytesBefore = incoming.socket.bytesWritten
   outgoing.once('close', () => {

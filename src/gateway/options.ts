@@ -27,7 +27,8 @@ export function answerOptions(
   outgoing.writeHead(204, {
     allow: methods,
     'access-control-allow-methods': methods,
-    'access-control-allow-headers': incoming.headers['access-control-request-headers'] ?? 'Authorization, Content-Type, L402-New, Prefer',
+    'access-control-allow-headers':
+      incoming.headers['access-control-request-headers'] ?? 'Authorization, Content-Type, L402-New, Prefer',
     'access-control-max-age': preflightSeconds,
     vary: 'Access-Control-Request-Headers',
     ...commonHeaders(scope, undefined),

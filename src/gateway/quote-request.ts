@@ -18,11 +18,14 @@ export async function quoteRequest(gateway: Gateway, incoming: IncomingMessage, 
   const match = gateway.catalog().match(incoming.method ?? 'GET', target)
   if (match.kind === 'none') throw new GatewayError('not_found')
   if (match.kind === 'wrong_method') {
-    throw new GatewayError('method_not_allowed', `use ${match.allow.join(' or ')}`, { headers: { Allow: match.allow.join(', ') } })
+    throw new GatewayError('method_not_allowed', `use ${match.allow.join(' or ')}`, {
+      headers: { Allow: match.allow.join(', ') },
+    })
   }
   const { service, params } = match
   const { contract } = service
-  if (contract.price === 'free') return { service: service.name, priceSats: 0, amountMsat: 0, price: { rule: 'free', lines: [], inputs: {} } }
+  if (contract.price === 'free')
+    return { service: service.name, priceSats: 0, amountMsat: 0, price: { rule: 'free', lines: [], inputs: {} } }
   const request = await readRequest(scope, incoming, target, { maxBytes: contract.maxBodyBytes, contract })
   const { price } = quote(contract, { ...request.parts, params }, gateway.issuer.unitMsat)
   return {
@@ -34,7 +37,12 @@ export async function quoteRequest(gateway: Gateway, incoming: IncomingMessage, 
       lines: price.lines.map(({ label, msat }) => ({ label, msat: Number(msat) })),
       inputs: price.inputs,
     },
-    request: { method: request.binding.method, path: target.path, bodySha256: request.binding.bodySha256, bodyForm: request.binding.bodyForm },
+    request: {
+      method: request.binding.method,
+      path: target.path,
+      bodySha256: request.binding.bodySha256,
+      bodyForm: request.binding.bodyForm,
+    },
     charge: service.config.charge.when,
   }
 }

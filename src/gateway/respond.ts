@@ -34,7 +34,8 @@ export interface MoneyWord {
 /** What an error says about the money: without a genuine token there is none to speak of. */
 export function moneyOf(error: GatewayError, scope: RequestScope): MoneyWord {
   const { money: status, action } = error
-  if (status === 'required' || scope.genuine) return { status: scope.genuine && status === 'not-charged' ? 'unspent' : status, action }
+  if (status === 'required' || scope.genuine)
+    return { status: scope.genuine && status === 'not-charged' ? 'unspent' : status, action }
   return { status: 'not-charged', action: 'none' }
 }
 
@@ -57,7 +58,8 @@ export function sendProblem(
   const { code, status, options } = error
   scope.code = code
   const money = scope.priced ? moneyOf(error, scope) : undefined
-  const retryAfter = options.retryAfterMs === undefined ? undefined : Math.max(1, Math.ceil(options.retryAfterMs / 1000))
+  const retryAfter =
+    options.retryAfterMs === undefined ? undefined : Math.max(1, Math.ceil(options.retryAfterMs / 1000))
   const body = {
     ...problemHead(settings, error, scope.id),
     ...(options.issues && { issues: options.issues }),
@@ -101,8 +103,10 @@ export function writeHead(
   status: number,
   headers: OutgoingHttpHeaders,
 ): void {
-  const hasBody = (incoming.headers['content-length'] ?? '0') !== '0' || incoming.headers['transfer-encoding'] !== undefined
+  const hasBody =
+    (incoming.headers['content-length'] ?? '0') !== '0' || incoming.headers['transfer-encoding'] !== undefined
   outgoing.writeHead(status, hasBody && !incoming.complete ? { ...headers, connection: 'close' } : headers)
 }
 
-const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.')
+const sentence = (text: string): string =>
+  text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.')

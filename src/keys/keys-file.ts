@@ -54,11 +54,16 @@ export function keyFingerprint(key: MasterKey): string {
 }
 
 export function writeKeys(file: string, keys: readonly MasterKey[], ledgerId: string): void {
-  const lines = keys.map(({ id, state, secret }) => `${id} ${state} ${Buffer.from(secret).toString('hex')} ${ledgerId}\n`)
+  const lines = keys.map(
+    ({ id, state, secret }) => `${id} ${state} ${Buffer.from(secret).toString('hex')} ${ledgerId}\n`,
+  )
   const temporary = `${file}.new`
   const handle = openSync(temporary, 'w', 0o600)
   try {
-    writeSync(handle, `# Turnpike master keys: id, state, secret, ledger. Back up together with the ledger.\n${lines.join('')}`)
+    writeSync(
+      handle,
+      `# Turnpike master keys: id, state, secret, ledger. Back up together with the ledger.\n${lines.join('')}`,
+    )
     fsyncSync(handle)
   } finally {
     closeSync(handle)
@@ -78,7 +83,8 @@ function readKeys(text: string, file: string, ledgerId: string): MasterKey[] {
     if (line.trim() === '' || line.startsWith('#')) continue
     const match = /^([0-9]{1,3}) (mint|verify) ([0-9a-f]{64}) ([0-9a-f]{32})$/.exec(line.trim())
     const id = Number(match?.[1])
-    if (!match || id > 255) throw new KeysProblem(`${file}:${index + 1} is not \`<id> <mint|verify> <secret> <ledger id>\``)
+    if (!match || id > 255)
+      throw new KeysProblem(`${file}:${index + 1} is not \`<id> <mint|verify> <secret> <ledger id>\``)
     if (match[4] !== ledgerId) {
       throw new KeysProblem(
         `${file} belongs to another ledger than the one beside it. Put back the one that belongs here; to begin anew, move both away.`,
@@ -91,7 +97,7 @@ function readKeys(text: string, file: string, ledgerId: string): MasterKey[] {
 }
 
 function keyRing(keys: readonly MasterKey[], file: string): KeyRing {
-  const minting = keys.filter((key) => key.state === 'mint').at(-1)
+  const minting = keys.findLast((key) => key.state === 'mint')
   if (!minting) throw new KeysProblem(`${file} has no key in state \`mint\``)
   const byId = new Map(keys.map((key) => [key.id, key]))
   return { minting, all: keys, find: (id) => byId.get(id) }

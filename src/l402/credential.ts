@@ -32,7 +32,8 @@ export function readCredential(lines: readonly string[]): CredentialReading {
   for (const line of lines) {
     if (!/L402|LSAT/i.test(line)) continue
     length += line.length
-    if (length > maxCredentialLength) return malformed(`the credential is longer than ${maxCredentialLength} characters`)
+    if (length > maxCredentialLength)
+      return malformed(`the credential is longer than ${maxCredentialLength} characters`)
     const reading = readLine(line)
     if (reading.kind === 'malformed') return reading
     if (reading.kind === 'presented') {

@@ -1,4 +1,4 @@
-import type { IssuedInvoice, InvoiceRequest } from './wallet.ts'
+import type { InvoiceRequest, IssuedInvoice } from './wallet.ts'
 
 export interface IssuedBy extends IssuedInvoice {
   /** Name of the wallet that made it. */

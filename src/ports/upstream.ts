@@ -65,7 +65,13 @@ export type UpstreamFault =
 export type UpstreamEnd =
   | { readonly kind: 'complete'; readonly trailers: readonly string[] }
   /** `sent`: bytes of the request may have reached the upstream. `begun`: a response head was seen. */
-  | { readonly kind: 'fault'; readonly fault: UpstreamFault; readonly sent: boolean; readonly begun: boolean; readonly cause: unknown }
+  | {
+      readonly kind: 'fault'
+      readonly fault: UpstreamFault
+      readonly sent: boolean
+      readonly begun: boolean
+      readonly cause: unknown
+    }
 
 export interface UpstreamSink {
   head(head: UpstreamHead): void

@@ -1,9 +1,7 @@
 import { divide, multiply, parseDecimal, type Rational, whole } from './rational.ts'
 
 /** Amounts and rates as an operator writes them. A bare number is sats; text carries the unit. */
-export type Reading<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly problem: string }
+export type Reading<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string }
 
 const msatPerSat = whole(1000n)
 
@@ -28,7 +26,10 @@ export function readRate(written: string | number): Reading<Rational> {
   if (!match) return readAmount(text)
   const [, amount = '', countText = '1', unit = ''] = match
   if (/^m?sats?$/i.test(unit)) {
-    return { ok: false, problem: `write the amount before the slash and the units after it: \`1 sat / ${countText} chars\`` }
+    return {
+      ok: false,
+      problem: `write the amount before the slash and the units after it: \`1 sat / ${countText} chars\``,
+    }
   }
   const price = readAmount(amount)
   if (!price.ok) return price

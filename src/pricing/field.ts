@@ -58,7 +58,9 @@ export function readField(field: FieldRef, source: FieldSource): FieldValue[] {
 
 /** The JSON path an absent field would have stood at. */
 export function absentAt(field: FieldRef): string {
-  return field.in === 'body' ? field.path.reduce((at, key) => (key === '*' ? `${at}[*]` : `${at}.${key}`), '$') : fieldName(field)
+  return field.in === 'body'
+    ? field.path.reduce((at, key) => (key === '*' ? `${at}[*]` : `${at}.${key}`), '$')
+    : fieldName(field)
 }
 
 const single = (at: string, value: string | undefined): FieldValue[] => (value === undefined ? [] : [{ at, value }])

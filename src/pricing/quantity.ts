@@ -53,14 +53,14 @@ function asCharacters({ at, value }: FieldValue, count: 'codepoints' | 'utf16' |
 }
 
 function asNumber({ at, value }: FieldValue): Rational | RequestIssue {
-  const number =
-    typeof value === 'number' ? parseDecimal(String(value)) : typeof value === 'string' && fromText(value)
+  const number = typeof value === 'number' ? parseDecimal(String(value)) : typeof value === 'string' && fromText(value)
   if (!number || number.num < 0n) return { path: at, message: 'must be a number, 0 or above: the price depends on it' }
   return number
 }
 
 /** Numbers in a path, a query or a form: plain decimals only, since other readers differ on the rest. */
-const fromText = (text: string) => (/^(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,9})?$/.test(text) ? parseDecimal(text) : undefined)
+const fromText = (text: string) =>
+  /^(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,9})?$/.test(text) ? parseDecimal(text) : undefined
 
 function outsideLimits(quantity: Exclude<QuantitySpec, { kind: 'one' }>, units: Rational): RequestIssue[] {
   const path = quantity.of.map(absentAt).join(' + ')

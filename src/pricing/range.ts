@@ -11,7 +11,8 @@ export function priceRange(price: PriceSpec): string {
 }
 
 function lineInWords({ quantity, rate }: LineSpec): string {
-  const unit = quantity.kind === 'characters' ? 'char' : quantity.kind === 'number' && quantity.unit === 'second' ? 's' : 'unit'
+  const unit =
+    quantity.kind === 'characters' ? 'char' : quantity.kind === 'number' && quantity.unit === 'second' ? 's' : 'unit'
   const inWords = (row: RateRow) => {
     const perUnit = quantity.kind === 'one' ? sats(row.perUnit) : rateLabel(row.perUnit, unit)
     const per = quantity.kind === 'one' || perUnit.includes('/') ? '' : ` per ${unit === 's' ? 'second' : unit}`

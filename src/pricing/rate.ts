@@ -48,7 +48,11 @@ function chooseKey(
   }
   const names = selector.first.map(fieldName).join(' or ')
   if (selector.default === undefined) {
-    return { path: selector.first.map(absentAt).join(' or '), message: 'is needed: it chooses the price', allowed: [...rows.keys()] }
+    return {
+      path: selector.first.map(absentAt).join(' or '),
+      message: 'is needed: it chooses the price',
+      allowed: [...rows.keys()],
+    }
   }
   return { field: names, key: selector.default }
 }

@@ -9,9 +9,7 @@ export const zero: Rational = { num: 0n, den: 1n }
 export const whole = (value: bigint): Rational => ({ num: value, den: 1n })
 
 export const add = (a: Rational, b: Rational): Rational =>
-  a.den === b.den
-    ? { num: a.num + b.num, den: a.den }
-    : { num: a.num * b.den + b.num * a.den, den: a.den * b.den }
+  a.den === b.den ? { num: a.num + b.num, den: a.den } : { num: a.num * b.den + b.num * a.den, den: a.den * b.den }
 
 export const multiply = (a: Rational, b: Rational): Rational => ({ num: a.num * b.num, den: a.den * b.den })
 
@@ -52,7 +50,9 @@ export function parseDecimal(text: string): Rational | undefined {
   const exponent = Number(exponentText) - fraction.length
   if (Math.abs(exponent) > 400) return undefined
   const digits = BigInt(sign + integer + fraction)
-  return exponent >= 0 ? { num: digits * 10n ** BigInt(exponent), den: 1n } : { num: digits, den: 10n ** BigInt(-exponent) }
+  return exponent >= 0
+    ? { num: digits * 10n ** BigInt(exponent), den: 1n }
+    : { num: digits, den: 10n ** BigInt(-exponent) }
 }
 
 /** A decimal rendering, exact where it ends within six places, else rounded up at the sixth. */

@@ -14,7 +14,10 @@ export interface Events {
   captured(job: JobFacts, bytes: number, upstreamMs: number): void
   /** The upstream's answer was a refusal: nothing is spent. */
   refused(job: JobFacts, status: number): void
-  failed(job: JobFacts, failure: { code: ErrorCode; counted: boolean; givenUp: boolean; upstreamStatus: number | undefined }): void
+  failed(
+    job: JobFacts,
+    failure: { code: ErrorCode; counted: boolean; givenUp: boolean; upstreamStatus: number | undefined },
+  ): void
   /** A run ended without the ledger knowing: another one has begun, or nothing can be stored. */
   lost(job: JobFacts, cause: unknown): void
   delivered(job: JobFacts, replayed: boolean): void

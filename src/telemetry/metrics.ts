@@ -8,8 +8,18 @@ const ownSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 export class Metrics {
   readonly registry = new Registry()
   readonly requests = this.#counter('http_requests_total', 'Answered requests', ['service', 'status', 'money'])
-  readonly requestSeconds = this.#histogram('http_request_duration_seconds', 'Requests, in all', ['service'], callSeconds)
-  readonly ownSeconds = this.#histogram('http_request_own_seconds', 'Our own share of requests', ['service'], ownSeconds)
+  readonly requestSeconds = this.#histogram(
+    'http_request_duration_seconds',
+    'Requests, in all',
+    ['service'],
+    callSeconds,
+  )
+  readonly ownSeconds = this.#histogram(
+    'http_request_own_seconds',
+    'Our own share of requests',
+    ['service'],
+    ownSeconds,
+  )
   readonly challenges = this.#counter('challenges_total', 'Challenges (402) made', ['service'])
   readonly challengedSats = this.#counter('challenged_sats_total', 'Sats asked for by challenges', ['service'])
   readonly payments = this.#counter('payments_total', 'Payments presented for the first time', ['service'])
@@ -18,12 +28,29 @@ export class Metrics {
   readonly failures = this.#counter('job_failures_total', 'Failed runs of jobs', ['service', 'code'])
   readonly deliveries = this.#counter('deliveries_total', 'Whole results handed to buyers', ['service', 'replayed'])
   readonly resultBytes = this.#counter('result_bytes_total', 'Bytes of stored results', ['service'])
-  readonly upstreamSeconds = this.#histogram('upstream_duration_seconds', 'Upstream calls that brought a result', ['service'], callSeconds)
-  readonly walletSeconds = this.#histogram('wallet_request_duration_seconds', 'Making an invoice', ['outcome'], callSeconds)
+  readonly upstreamSeconds = this.#histogram(
+    'upstream_duration_seconds',
+    'Upstream calls that brought a result',
+    ['service'],
+    callSeconds,
+  )
+  readonly walletSeconds = this.#histogram(
+    'wallet_request_duration_seconds',
+    'Making an invoice',
+    ['outcome'],
+    callSeconds,
+  )
   readonly commitSeconds = this.#histogram('ledger_commit_duration_seconds', 'Ledger commits', [], ownSeconds)
-  readonly commitOperations = this.#histogram('ledger_commit_operations', 'Operations committed together', [], [1, 2, 4, 8, 16, 32, 64, 128])
+  readonly commitOperations = this.#histogram(
+    'ledger_commit_operations',
+    'Operations committed together',
+    [],
+    [1, 2, 4, 8, 16, 32, 64, 128],
+  )
   readonly ledgerErrors = this.#counter('ledger_errors_total', 'Ledger operations that failed', ['operation'])
-  readonly paidWithoutResult = this.#counter('paid_without_result_total', 'Payments given up: the alert to set', ['service'])
+  readonly paidWithoutResult = this.#counter('paid_without_result_total', 'Payments given up: the alert to set', [
+    'service',
+  ])
 
   constructor(options: { jobsRunning: () => number; defaults: boolean }) {
     new Gauge({
@@ -42,6 +69,12 @@ export class Metrics {
   }
 
   #histogram<T extends string>(name: string, help: string, labelNames: readonly T[], buckets: number[]): Histogram<T> {
-    return new Histogram({ name: `turnpike_${name}`, help, labelNames: [...labelNames], buckets, registers: [this.registry] })
+    return new Histogram({
+      name: `turnpike_${name}`,
+      help,
+      labelNames: [...labelNames],
+      buckets,
+      registers: [this.registry],
+    })
   }
 }

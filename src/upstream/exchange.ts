@@ -15,7 +15,6 @@ export interface WireCall {
   readonly timeouts: UpstreamCall['timeouts']
 }
 
-
 /**
  * One HTTP exchange on a dispatcher: sends the call, feeds the sink, and resolves with how it ended. Deadlines are the
  * call's own: the whole exchange, the first byte, and the gap between two pieces.
@@ -33,7 +32,7 @@ export function exchange(
       {
         origin: call.origin,
         path: call.path,
-        method: call.method as Dispatcher.HttpMethod,
+        method: call.method,
         headers: call.headers as string[],
         body: call.body instanceof Uint8Array && call.body.length === 0 ? null : call.body,
       },
@@ -101,7 +100,10 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     )
   }
 
-  onResponseEnd(_controller: Dispatcher.DispatchController, trailers: Record<string, string | string[] | undefined>): void {
+  onResponseEnd(
+    _controller: Dispatcher.DispatchController,
+    trailers: Record<string, string | string[] | undefined>,
+  ): void {
     const flat = Object.entries(trailers ?? {}).flatMap(([name, value]) =>
       (Array.isArray(value) ? value : [value ?? '']).flatMap((each) => [name, each]),
     )
@@ -171,6 +173,10 @@ function faultOf(error: unknown): UpstreamFault {
     case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
       return 'reset'
     default:
-      return /^(?:ERR_TLS|ERR_SSL|CERT_|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|EPROTO|HOSTNAME_MISMATCH|INVALID_CA)/.test(code) ? 'tls' : 'protocol'
+      return /^(?:ERR_TLS|ERR_SSL|CERT_|UNABLE_TO|DEPTH_ZERO|SELF_SIGNED|EPROTO|HOSTNAME_MISMATCH|INVALID_CA)/.test(
+        code,
+      )
+        ? 'tls'
+        : 'protocol'
   }
 }

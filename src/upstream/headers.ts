@@ -123,7 +123,11 @@ const isOurs = (value: string | undefined): boolean => /(?:^|,)\s*(?:L402|LSAT)(
 /** The headers of a WebSocket handshake towards the upstream. */
 export function upgradeHeaders(to: UpgradeTarget): Record<string, string> {
   const { rawHeaders, address, host, scheme } = to.client
-  const headers: Record<string, string> = { connection: 'Upgrade', upgrade: 'websocket', host: new URL(to.upstream.origin).host }
+  const headers: Record<string, string> = {
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+    host: new URL(to.upstream.origin).host,
+  }
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = (rawHeaders[at] ?? '').toLowerCase()
     const value = rawHeaders[at + 1] ?? ''

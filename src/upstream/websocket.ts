@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createProxyServer } from 'http-proxy-3'
 import type { UpgradeTarget } from '../ports/upstream.ts'
@@ -27,7 +26,7 @@ export class WebSocketProxy {
     incoming.headers = upgradeHeaders(to)
     const secure = to.upstream.origin.startsWith('https:')
     const target = new URL(to.upstream.origin.replace(/^http/, 'ws'))
-    this.#proxy.ws(incoming, socket as Socket, head, {
+    this.#proxy.ws(incoming, socket, head, {
       target: to.upstream.ca === undefined ? target : { ...detailed(target), ca: to.upstream.ca },
       secure,
     })

@@ -163,8 +163,8 @@ function drawWeather(canvas: Canvas, { weather, horizon, discX }: Setting, { sha
 function cutFrame(canvas: Canvas, previous: Uint8Array | undefined, scale: number, delay: number): GifFrame {
   const { width, height, pixels } = canvas
   let [left, top, right, bottom] = previous === undefined ? [0, 0, width - 1, height - 1] : [width, height, -1, -1]
-  for (let i = 0; previous !== undefined && i < pixels.length; i++) {
-    if (pixels[i] === previous[i]) continue
+  for (let i = 0; i < (previous?.length ?? 0); i++) {
+    if (pixels[i] === previous?.[i]) continue
     const [x, y] = [i % width, Math.floor(i / width)]
     left = Math.min(left, x)
     right = Math.max(right, x)

@@ -27,8 +27,8 @@ export const people: readonly (readonly [RegExp, Person])[] = [
 ]
 
 /** Someone on two legs. */
-export function drawPerson(canvas: Canvas, person: Person, pose: Pose, isDancing: boolean): void {
-  const { shirt, trousers, kind } = person
+export function drawPerson(canvas: Canvas, who: Person, pose: Pose, isDancing: boolean): void {
+  const { shirt, trousers, kind } = who
   const size = pose.size
   const angle = pose.stride * 2 * Math.PI
   const bob = Math.abs(Math.sin(angle)) * 1.2
@@ -47,7 +47,7 @@ export function drawPerson(canvas: Canvas, person: Person, pose: Pose, isDancing
     canvas.limb(at(0, 14), foot(stride, -Math.sin(angle) * 4), thickness * size, trousers)
     if (kind === 'astronaut') canvas.rectangle(...at(lean - 6.5, 27), 6 * size, 11 * size, [190, 196, 206])
     canvas.limb(at(0, 15.5), at(lean, 24), (kind === 'robot' ? 8.5 : 7) * size, shirt)
-    drawHead(canvas, person, at, lean, size)
+    drawHead(canvas, who, at, lean, size)
     canvas.limb(at(lean, 25), at(lean + frontX, 25 + frontY), thickness * 0.85 * size, shirt)
   })
   if (kind === 'astronaut') return canvas.ellipse(...at(lean + 3, 35), 1 * size, 1.3 * size, [230, 244, 252])
@@ -59,20 +59,20 @@ export function drawPerson(canvas: Canvas, person: Person, pose: Pose, isDancing
 
 function drawHead(
   canvas: Canvas,
-  person: Person,
+  who: Person,
   at: (dx: number, dy: number) => Point,
   lean: number,
   size: number,
 ): void {
-  if (person.kind === 'robot') {
-    canvas.rectangle(...at(lean - 4.5, 38), 10.5 * size, 9 * size, person.skin)
-    canvas.limb(at(lean + 0.5, 38), at(lean + 0.5, 42), 1 * size, person.trousers)
+  if (who.kind === 'robot') {
+    canvas.rectangle(...at(lean - 4.5, 38), 10.5 * size, 9 * size, who.skin)
+    canvas.limb(at(lean + 0.5, 38), at(lean + 0.5, 42), 1 * size, who.trousers)
     return canvas.ellipse(...at(lean + 0.5, 43), 1.4 * size, 1.4 * size, [240, 90, 80])
   }
-  if (person.kind === 'astronaut') {
-    canvas.ellipse(...at(lean + 0.6, 33.5), 7 * size, 7 * size, person.shirt)
-    return canvas.ellipse(...at(lean + 2.4, 33.5), 4.8 * size, 4.4 * size, person.skin)
+  if (who.kind === 'astronaut') {
+    canvas.ellipse(...at(lean + 0.6, 33.5), 7 * size, 7 * size, who.shirt)
+    return canvas.ellipse(...at(lean + 2.4, 33.5), 4.8 * size, 4.4 * size, who.skin)
   }
-  canvas.ellipse(...at(lean + 0.8, 33), 5 * size, 5.4 * size, person.skin)
+  canvas.ellipse(...at(lean + 0.8, 33), 5 * size, 5.4 * size, who.skin)
   canvas.ellipse(...at(lean - 0.4, 36.4), 4.8 * size, 2.6 * size, [82, 54, 40])
 }

@@ -24,9 +24,13 @@ export async function answerRedemption(
   if (outcome.kind === 'stored') {
     const { record, stored } = outcome
     const { job } = record
-    const replayed = job.firstDeliveredAtMs !== undefined
-    if (job.state === 'refused') return await deliver({ jobId: job.id, epoch: job.epoch }, stored, refusal(job.rebound || job.shown, replayed))
-    return await deliver({ jobId: job.id, epoch: job.epoch }, stored, { money: replayed ? 'replayed' : 'spent', replayed })
+    const replayed = job.firstDeliveredAtMs !== undefined || gateway.deliveries.isNoted(token.paymentHash)
+    if (job.state === 'refused')
+      return await deliver({ jobId: job.id, epoch: job.epoch }, stored, refusal(job.rebound || job.shown, replayed))
+    return await deliver({ jobId: job.id, epoch: job.epoch }, stored, {
+      money: replayed ? 'replayed' : 'spent',
+      replayed,
+    })
   }
   const { job } = outcome
   if (job.live) {
@@ -65,8 +69,5 @@ function noteDelivery(
   replayed: boolean,
 ): void {
   gateway.events.delivered(facts, replayed)
-  if (replayed) return
-  gateway.ledger.delivered(token.paymentHash, gateway.clock.nowMs()).catch((thrown: unknown) => {
-    gateway.events.ledgerFailed('delivered', thrown)
-  })
+  if (!replayed) gateway.deliveries.note(token.paymentHash)
 }

@@ -66,7 +66,11 @@ export async function deliverLive(
   if (!head || !success) return undefined
   // A result that is whole by now is served like any other.
   if (recording.ended || !(await live.show())) return undefined
-  writeHead(incoming, outgoing, head.status, { ...resultHeaders(head), 'x-accel-buffering': 'no', ...commonHeaders(scope, 'in-progress') })
+  writeHead(incoming, outgoing, head.status, {
+    ...resultHeaders(head),
+    'x-accel-buffering': 'no',
+    ...commonHeaders(scope, 'in-progress'),
+  })
   outgoing.flushHeaders()
   const events = /^text\/event-stream\b/i.test(headerOf(head, 'content-type') ?? '')
   let position = 0

@@ -35,7 +35,7 @@ export type JobOutcome =
 export type JobEntry =
   | { readonly kind: 'busy' }
   | { readonly kind: 'attached'; readonly job: RunningJob }
-  /** Nothing ran, and `start` did not begin anything: it returned this. */
+  /** Nothing ran, and the claim, this one or the one it waited for, began nothing. */
   | { readonly kind: 'not_started'; readonly reason: NotClaimed }
 
 /** Why a claim brought no job: the token is over, or the row stands otherwise. */
@@ -43,8 +43,8 @@ export type NotClaimed = 'expired' | PaymentRecord
 
 interface Entry {
   readonly requestHash: string
-  /** The job once its claim is committed; undefined when the claim brought none. */
-  readonly started: Promise<RunningJob | undefined>
+  /** The job once its claim is committed, or why the claim brought none; undefined when it failed. */
+  readonly started: Promise<RunningJob | { readonly reason: NotClaimed } | undefined>
 }
 
 /**
@@ -61,13 +61,14 @@ export class Jobs {
 
   /** What runs for a payment, for readers that must not start anything. */
   async running(paymentHash: string): Promise<RunningJob | undefined> {
-    return await this.#entries.get(paymentHash)?.started
+    const started = await this.#entries.get(paymentHash)?.started
+    return started && 'outcome' in started ? started : undefined
   }
 
   /**
    * Joins the job of a payment when it runs for the same request; otherwise starts it.
    * @param start claims and begins the run; called at most once, never while another call for this payment is inside
-   * @returns undefined when a claim by somebody else ended meanwhile without a job: look at the ledger again
+   * @returns undefined when a claim by somebody else failed meanwhile: try again
    */
   async join(
     paymentHash: string,
@@ -77,21 +78,16 @@ export class Jobs {
     const entry = this.#entries.get(paymentHash)
     if (entry) {
       if (entry.requestHash !== requestHash) return { kind: 'busy' }
-      const job = await entry.started
-      return job && { kind: 'attached', job }
+      return joined(await entry.started)
     }
-    const place = Promise.withResolvers<RunningJob | undefined>()
+    const place = Promise.withResolvers<RunningJob | { readonly reason: NotClaimed } | undefined>()
     this.#entries.set(paymentHash, { requestHash, started: place.promise })
     try {
       const started = await start()
-      if ('reason' in started) {
-        this.#leave(paymentHash)
-        place.resolve(undefined)
-        return { kind: 'not_started', reason: started.reason }
-      }
-      void started.outcome.then(() => this.#leave(paymentHash))
+      if ('reason' in started) this.#leave(paymentHash)
+      else void started.outcome.then(() => this.#leave(paymentHash))
       place.resolve(started)
-      return { kind: 'attached', job: started }
+      return joined(started)
     } catch (thrown) {
       this.#leave(paymentHash)
       place.resolve(undefined)
@@ -111,3 +107,7 @@ export class Jobs {
     this.#idle = Promise.withResolvers()
   }
 }
+
+const joined = (started: RunningJob | { readonly reason: NotClaimed } | undefined): JobEntry | undefined =>
+  started &&
+  ('reason' in started ? { kind: 'not_started', reason: started.reason } : { kind: 'attached', job: started })

@@ -83,7 +83,9 @@ function judgeFault(end: Extract<UpstreamEnd, { kind: 'fault' }>): Failure {
       return end.sent ? counted('upstream_timeout') : notCounted('upstream_timeout')
     case 'reset':
     case 'protocol':
-      return end.begun || (end.fault === 'protocol' && end.sent) ? counted('upstream_cut_short') : notCounted('upstream_unreachable')
+      return end.begun || (end.fault === 'protocol' && end.sent)
+        ? counted('upstream_cut_short')
+        : notCounted('upstream_unreachable')
     case 'aborted':
       return notCounted('upstream_failed')
   }
@@ -91,7 +93,12 @@ function judgeFault(end: Extract<UpstreamEnd, { kind: 'fault' }>): Failure {
 
 const counted = (code: ErrorCode): Failure => ({ kind: 'failed', code, counted: true, nextGeneration: false })
 const notCounted = (code: ErrorCode): Failure => ({ kind: 'failed', code, counted: false, nextGeneration: false })
-const complete = (code: ErrorCode, counts: boolean): Failure => ({ kind: 'failed', code, counted: counts, nextGeneration: true })
+const complete = (code: ErrorCode, counts: boolean): Failure => ({
+  kind: 'failed',
+  code,
+  counted: counts,
+  nextGeneration: true,
+})
 
 function retryAfter(head: UpstreamHead): { retryAfterMs?: number } {
   for (let at = 0; at < head.headers.length; at += 2) {

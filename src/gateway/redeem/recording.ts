@@ -140,7 +140,9 @@ export class Recording {
     if (whole > 0) {
       const bytes = this.#range(start, start + whole * frameBytes)
       for (let index = 0; index < whole; index++) {
-        frames.push(this.#seal(this.#nextSeq++, 'data', false, bytes.subarray(index * frameBytes, (index + 1) * frameBytes)))
+        frames.push(
+          this.#seal(this.#nextSeq++, 'data', false, bytes.subarray(index * frameBytes, (index + 1) * frameBytes)),
+        )
       }
     }
     if (frames.length === 0) return

@@ -105,7 +105,8 @@ function claimOffer(gateway: Gateway, redemption: Redemption): Offer | { readonl
   const params = sold.match(redemption.target)
   if (!params) throw new GatewayError('request_mismatch')
   const quoted = quote(sold.contract, { ...redemption.parts, params }, exactMsat)
-  if (withinPaid(quoted, token)) return { quote: quoted, contract: sold, serving: servingOf(gateway, redemption), params }
+  if (withinPaid(quoted, token))
+    return { quote: quoted, contract: sold, serving: servingOf(gateway, redemption), params }
   throw new GatewayError('request_mismatch', 'the request costs more than was paid for it')
 }
 
@@ -113,7 +114,9 @@ function claimOffer(gateway: Gateway, redemption: Redemption): Offer | { readonl
 function unknownRevisionOffer(redemption: Redemption): Offer | { readonly challenge: ErrorCode } {
   const offer = rebindOffer(redemption)
   if (!('challenge' in offer)) return offer
-  throw new GatewayError('refund_due', 'the service was sold under terms that are no longer known', { reference: redemption.token.tokenId })
+  throw new GatewayError('refund_due', 'the service was sold under terms that are no longer known', {
+    reference: redemption.token.tokenId,
+  })
 }
 
 /** Another request on the same payment: under today's terms, for no more than was paid. */
@@ -122,7 +125,9 @@ function rebindOffer(redemption: Redemption): Offer | { readonly challenge: Erro
   const params = today?.match(redemption.target)
   if (!today || !params) return { challenge: 'token_for_other_request' }
   const quoted = quote(today.contract, { ...redemption.parts, params }, exactMsat)
-  return withinPaid(quoted, token) ? { quote: quoted, contract: today, serving: today, params } : { challenge: 'price_above_paid' }
+  return withinPaid(quoted, token)
+    ? { quote: quoted, contract: today, serving: today, params }
+    : { challenge: 'price_above_paid' }
 }
 
 /** A wallet with a coarser unit than the one that sold it must not raise the price. */
@@ -216,7 +221,11 @@ async function settle(
     case 'challenge':
       return { kind: 'challenge', code: situation.code }
     case 'stored':
-      return { kind: 'stored', stored: await openStored(gateway.ledger, situation.record, token.preimage), record: situation.record }
+      return {
+        kind: 'stored',
+        stored: await openStored(gateway.ledger, situation.record, token.preimage),
+        record: situation.record,
+      }
     case 'error': {
       const { retryAfterMs, reference } = situation
       throw new GatewayError(situation.code, undefined, {

@@ -175,10 +175,18 @@ class JobRun {
     const attempts = this.#claimed.attempts + (failure.counted ? 1 : 0)
     // After bytes were shown one more run is fair; a third would let a buyer choose between samples.
     const givenUp = attempts >= service.config.attempts || (shownBefore && failure.counted)
-    const retryAfterMs = Math.max(failure.retryAfterMs ?? 0, Math.min(longestRetryMs, firstRetryMs * 2 ** this.#claimed.failures))
+    const retryAfterMs = Math.max(
+      failure.retryAfterMs ?? 0,
+      Math.min(longestRetryMs, firstRetryMs * 2 ** this.#claimed.failures),
+    )
     await this.#commitFailure(failure, givenUp ? 'given_up' : 'retryable', [], retryAfterMs)
     const upstreamStatus = this.#head?.status
-    this.#gateway.events.failed(this.#facts(), { code: failure.code, counted: failure.counted, givenUp, upstreamStatus })
+    this.#gateway.events.failed(this.#facts(), {
+      code: failure.code,
+      counted: failure.counted,
+      givenUp,
+      upstreamStatus,
+    })
     return givenUp
       ? { kind: 'given_up', reference: this.#claimed.id }
       : { kind: 'failed', code: failure.code, retryAfterMs }

@@ -25,7 +25,11 @@ export function fromMemory(head: ResultHead, chunks: readonly Buffer[]): StoredR
  * @throws LedgerError
  * @throws GatewayError `internal` when what is stored cannot be opened
  */
-export async function openStored(ledger: Pick<Ledger, 'frames'>, record: PaymentRecord, preimage: string): Promise<StoredResult> {
+export async function openStored(
+  ledger: Pick<Ledger, 'frames'>,
+  record: PaymentRecord,
+  preimage: string,
+): Promise<StoredResult> {
   const { job, paymentHash } = record
   const reader = frameReader(ledger, { jobId: job.id, paymentHash, epoch: job.epoch, salt: job.salt, preimage })
   const { head, inlineBody } = decodeHead(await reader(0))
@@ -34,7 +38,10 @@ export async function openStored(ledger: Pick<Ledger, 'frames'>, record: Payment
 }
 
 /** The committed part of an answer that is still coming in. */
-export function readCommitted(ledger: Pick<Ledger, 'frames'>, scope: FrameScope): (position: number) => Promise<Buffer> {
+export function readCommitted(
+  ledger: Pick<Ledger, 'frames'>,
+  scope: FrameScope,
+): (position: number) => Promise<Buffer> {
   return bodyReader(frameReader(ledger, scope))
 }
 

@@ -48,7 +48,10 @@ function collect(incoming: IncomingMessage, maxBytes: number): Promise<Buffer[]>
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let length = 0
-    const timer = setTimeout(() => finish(new GatewayError('body_timeout', 'the body took too long to arrive')), bodyTimeoutMs)
+    const timer = setTimeout(
+      () => finish(new GatewayError('body_timeout', 'the body took too long to arrive')),
+      bodyTimeoutMs,
+    )
     const finish = (error?: GatewayError): void => {
       clearTimeout(timer)
       incoming.off('data', onData).off('end', onEnd).off('close', onClose)

@@ -43,7 +43,8 @@ export function hashMultipart(body: Buffer, boundary: string): string {
   if (body.includes(canonicalBoundary)) throw bad('the body contains a text that the gateway keeps for itself')
   const { spans, epilogue } = split(body, boundary)
   const hash = createHash('sha256')
-  for (const { start, end } of spans) hash.update(`--${canonicalBoundary}\r\n`).update(body.subarray(start, end)).update('\r\n')
+  for (const { start, end } of spans)
+    hash.update(`--${canonicalBoundary}\r\n`).update(body.subarray(start, end)).update('\r\n')
   return hash.update(`--${canonicalBoundary}--`).update(epilogue).digest('hex')
 }
 
@@ -61,7 +62,11 @@ export function encodeMultipart(parts: readonly FormPart[]): { body: Buffer; bou
   for (const { name, filename, contentType, content } of parts) {
     const file = filename === undefined ? '' : `; filename="${filename}"`
     const type = contentType === undefined ? '' : `\r\nContent-Type: ${contentType}`
-    pieces.push(Buffer.from(`--${boundary}\r\nContent-Disposition: form-data; name="${name}"${file}${type}\r\n\r\n`), content, crlf)
+    pieces.push(
+      Buffer.from(`--${boundary}\r\nContent-Disposition: form-data; name="${name}"${file}${type}\r\n\r\n`),
+      content,
+      crlf,
+    )
   }
   pieces.push(Buffer.from(`--${boundary}--\r\n`))
   return { body: Buffer.concat(pieces), boundary }
@@ -72,7 +77,8 @@ const crlf = Buffer.from('\r\n')
 function split(body: Buffer, boundary: string): Delimited {
   const delimiter = Buffer.from(`\r\n--${boundary}`)
   const spans: { start: number; end: number }[] = []
-  if (!body.subarray(0, delimiter.length - 2).equals(delimiter.subarray(2))) throw bad('the body does not begin with the boundary')
+  if (!body.subarray(0, delimiter.length - 2).equals(delimiter.subarray(2)))
+    throw bad('the body does not begin with the boundary')
   let at = delimiter.length - 2
   for (;;) {
     const after = body.toString('latin1', at, at + 2)
@@ -101,7 +107,8 @@ function readPart(part: Buffer): FormPart {
     const colon = line.indexOf(':')
     const name = line.slice(0, colon).toLowerCase()
     const value = line.slice(colon + 1).trim()
-    if (colon < 1 || /[^a-z-]/.test(name) || /[\r\n\0]/.test(value)) throw bad('a part has a header line that cannot be read')
+    if (colon < 1 || /[^a-z-]/.test(name) || /[\r\n\0]/.test(value))
+      throw bad('a part has a header line that cannot be read')
     if (name === 'content-disposition') {
       if (disposition !== undefined) throw bad('a part has two Content-Disposition lines')
       disposition = dispositionText.exec(value)

@@ -42,7 +42,10 @@ export function checkMediaType(contract: BodyContract, mediaType: MediaType): vo
         throw new GatewayError('unsupported_media_type', 'JSON is taken in UTF-8 only')
       }
       if (contract.multipart && essence === 'multipart/form-data') return
-      throw unsupported([...(contract.json ? ['application/json'] : []), ...(contract.multipart ? ['multipart/form-data'] : [])])
+      throw unsupported([
+        ...(contract.json ? ['application/json'] : []),
+        ...(contract.multipart ? ['multipart/form-data'] : []),
+      ])
     }
   }
 }
@@ -86,7 +89,9 @@ function prepareBody(contract: BodyContract, { mediaType, body }: RequestParts):
     case 'opaque':
       return { value: undefined, contentType: undefined, bytes: body }
     case 'structured':
-      return mediaType.essence === 'multipart/form-data' ? prepareForm(contract, mediaType, body) : prepareJson(contract, body)
+      return mediaType.essence === 'multipart/form-data'
+        ? prepareForm(contract, mediaType, body)
+        : prepareJson(contract, body)
   }
 }
 

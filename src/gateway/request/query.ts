@@ -31,4 +31,5 @@ function decode(text: string): string {
   }
 }
 
-const issue = (found: RequestIssue) => new GatewayError('invalid_request', `${found.path} ${found.message}`, { issues: [found] })
+const issue = (found: RequestIssue) =>
+  new GatewayError('invalid_request', `${found.path} ${found.message}`, { issues: [found] })

@@ -36,8 +36,10 @@ export function readTarget(url: string, hosts: readonly string[], isOwnHost: (ho
   const mark = reference.indexOf('?')
   const path = mark < 0 ? reference : reference.slice(0, mark)
   const query = mark < 0 ? '' : reference.slice(mark + 1)
-  if (path.length > maxPathBytes) throw new GatewayError('target_too_long', `the path is longer than ${maxPathBytes} bytes`)
-  if (query.length > maxQueryBytes) throw new GatewayError('target_too_long', `the query is longer than ${maxQueryBytes} bytes`)
+  if (path.length > maxPathBytes)
+    throw new GatewayError('target_too_long', `the path is longer than ${maxPathBytes} bytes`)
+  if (query.length > maxQueryBytes)
+    throw new GatewayError('target_too_long', `the query is longer than ${maxQueryBytes} bytes`)
   checkPath(path)
   if (!/^[\x21\x24-\x7e]*$/.test(query)) throw bad('the query has a character that must be percent-encoded')
   return { path, query, host }
@@ -57,10 +59,12 @@ function checkPath(path: string): void {
 
 function checkEscapes(path: string): void {
   for (const [escape] of path.matchAll(/%(?:[^%]{2}|.{0,2})/g)) {
-    if (!/^%[0-9A-F]{2}$/.test(escape)) throw bad(`\`${escape}\` is not a percent-escape with two upper-case hex digits`)
+    if (!/^%[0-9A-F]{2}$/.test(escape))
+      throw bad(`\`${escape}\` is not a percent-escape with two upper-case hex digits`)
     const byte = Number.parseInt(escape.slice(1), 16)
     if (byte < 0x20 || byte === 0x7f) throw bad('the path has an encoded control character')
-    if (byte === 0x2f || byte === 0x5c || byte === 0x3b) throw bad(`the path has an encoded ${String.fromCharCode(byte)}`)
+    if (byte === 0x2f || byte === 0x5c || byte === 0x3b)
+      throw bad(`the path has an encoded ${String.fromCharCode(byte)}`)
     if (byte === 0x25) throw bad('the path has an encoded percent sign')
     if (/[A-Za-z0-9._~-]/.test(String.fromCharCode(byte))) throw bad(`\`${escape}\` must be written as itself`)
   }

@@ -43,7 +43,8 @@ export function openForWriting(directory: string): Database.Database {
   database.pragma('foreign_keys = ON')
   database.pragma('trusted_schema = OFF')
   database.pragma('wal_autocheckpoint = 1000')
-  if (Number(database.pragma('synchronous', { simple: true })) !== 2) throw new OpenProblem('synchronous=FULL cannot be set')
+  if (Number(database.pragma('synchronous', { simple: true })) !== 2)
+    throw new OpenProblem('synchronous=FULL cannot be set')
   migrate(database)
   database
     .prepare('INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING')
@@ -60,17 +61,23 @@ export function openForReading(directory: string): Database.Database {
 
 function migrate(database: Database.Database): void {
   const directory = new URL('migrations/', import.meta.url)
-  const files = readdirSync(directory).filter((name) => name.endsWith('.sql')).toSorted()
+  const files = readdirSync(directory)
+    .filter((name) => name.endsWith('.sql'))
+    .toSorted()
   const version = Number(database.pragma('user_version', { simple: true }))
   if (version > files.length) {
-    throw new OpenProblem(`the ledger was written by a newer Turnpike (format ${version}; this one knows ${files.length})`)
+    throw new OpenProblem(
+      `the ledger was written by a newer Turnpike (format ${version}; this one knows ${files.length})`,
+    )
   }
   for (const [index, name] of files.entries()) {
     if (index < version) continue
-    database.transaction(() => {
-      database.exec(readFileSync(new URL(name, directory), 'utf8'))
-      database.pragma(`user_version = ${index + 1}`)
-    }).immediate()
+    database
+      .transaction(() => {
+        database.exec(readFileSync(new URL(name, directory), 'utf8'))
+        database.pragma(`user_version = ${index + 1}`)
+      })
+      .immediate()
   }
 }
 
@@ -80,7 +87,8 @@ function checkVersion(database: Database.Database): void {
   for (const [index, least] of oldestSqlite.entries()) {
     const part = parts[index] ?? 0
     if (part > least) return
-    if (part < least) throw new OpenProblem(`SQLite ${row.version} can lose data; ${oldestSqlite.join('.')} or newer is needed`)
+    if (part < least)
+      throw new OpenProblem(`SQLite ${row.version} can lose data; ${oldestSqlite.join('.')} or newer is needed`)
   }
 }
 

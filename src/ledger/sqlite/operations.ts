@@ -47,7 +47,8 @@ export class Operations {
     const record = this.#payments.read(request.paymentHash)
     if (record) return { kind: 'standing', record }
     const prunedThrough = this.#meta.number('pruned_through') ?? 0
-    if (request.mintedExpiry * 1000 <= request.nowMs || request.mintedExpiry <= prunedThrough) return { kind: 'expired' }
+    if (request.mintedExpiry * 1000 <= request.nowMs || request.mintedExpiry <= prunedThrough)
+      return { kind: 'expired' }
     this.#payments.insert(request, hash)
     const made = this.#jobs.insert(request, hash)
     if (!made) throw new Error('a job row was not made')

@@ -4,8 +4,8 @@ import type { Operations, Readings } from './operations.ts'
 /** What passes between the ledger's adapter and its two worker threads. */
 
 export type Writes = Omit<Operations, 'releaseAll' | 'identity'>
-export type WriteName = keyof Writes & string
-export type ReadName = keyof Readings & string
+export type WriteName = keyof Writes
+export type ReadName = keyof Readings
 
 export interface WorkerSettings {
   readonly role: 'writer' | 'reader'
@@ -26,6 +26,11 @@ export type FromWorker =
   | { readonly kind: 'waiting' }
   | { readonly kind: 'open'; readonly meta: LedgerMeta }
   | { readonly kind: 'failed'; readonly code: LedgerErrorCode; readonly message: string }
-  | { readonly kind: 'done'; readonly group: number; readonly results: readonly OperationResult[]; readonly commitMs: number }
+  | {
+      readonly kind: 'done'
+      readonly group: number
+      readonly results: readonly OperationResult[]
+      readonly commitMs: number
+    }
 
 export type ToWorker = Group | { readonly close: true }

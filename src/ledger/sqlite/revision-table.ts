@@ -12,7 +12,9 @@ export class RevisionTable {
          definition = excluded.definition,
          last_sold_until = max(last_sold_until, excluded.last_sold_until)`,
     )
-    this.#all = database.prepare('SELECT rev, definition, last_sold_until FROM service_revision ORDER BY last_sold_until')
+    this.#all = database.prepare(
+      'SELECT rev, definition, last_sold_until FROM service_revision ORDER BY last_sold_until',
+    )
   }
 
   save(revisions: readonly RevisionRecord[]): void {

@@ -15,11 +15,11 @@ import { WorkerClient } from './worker-client.ts'
 export interface SqliteLedgerOptions {
   readonly directory: string
   /** Nothing can be trusted to be stored any more; the process has to end. */
-  onDeath(cause: unknown): void
+  readonly onDeath: (cause: unknown) => void
   /** Called while another process owns the ledger. */
-  onWaiting?(): void
+  readonly onWaiting?: () => void
   /** Called after each commit. */
-  onCommit?(operations: number, commitMs: number): void
+  readonly onCommit?: (operations: number, commitMs: number) => void
 }
 
 /**

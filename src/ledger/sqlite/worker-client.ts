@@ -11,10 +11,10 @@ interface Pending {
 
 export interface WorkerEvents {
   /** The thread ended without being asked to: nothing after this can be trusted to be stored. */
-  onDeath(cause: unknown): void
+  readonly onDeath: (cause: unknown) => void
   /** Another process owns the ledger. */
-  onWaiting?(): void
-  onGroup?(operations: number, commitMs: number): void
+  readonly onWaiting?: () => void
+  readonly onGroup?: (operations: number, commitMs: number) => void
 }
 
 /** Operations that may wait this long for others to be committed with. */
@@ -39,7 +39,10 @@ export class WorkerClient {
 
   constructor(settings: WorkerSettings, events: WorkerEvents) {
     this.#events = events
-    this.#worker = new Worker(new URL('worker.ts', import.meta.url), { workerData: settings, name: `ledger-${settings.role}` })
+    this.#worker = new Worker(new URL('worker.ts', import.meta.url), {
+      workerData: settings,
+      name: `ledger-${settings.role}`,
+    })
     this.#worker.on('message', (message: FromWorker) => this.#receive(message))
     this.#worker.on('error', (error) => this.#die(error))
     this.#exited = new Promise((resolve) => {
@@ -107,7 +110,8 @@ export class WorkerClient {
     if (this.#working || (this.#gathering.length === 0 && this.#lazy.length === 0)) return
     clearTimeout(this.#lazyTimer)
     this.#lazyTimer = undefined
-    this.#working = [...this.#gathering, ...this.#lazy]
+    // What waited is older: an operation of this group must see it.
+    this.#working = [...this.#lazy, ...this.#gathering]
     this.#gathering = []
     this.#lazy = []
     const operations = this.#working.map(({ name, arguments: args }) => ({ name, arguments: args }))
