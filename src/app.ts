@@ -8,7 +8,7 @@ import type { Gateway } from './gateway/gateway.ts'
 import { handle } from './gateway/handle.ts'
 import { observe } from './gateway/observe.ts'
 import { problemOf, sendProblem } from './gateway/respond.ts'
-import { newRequestId, RequestScope } from './gateway/scope.ts'
+import { RequestScope } from './gateway/scope.ts'
 import { handleUpgrade } from './gateway/upgrade.ts'
 import { createSiteApp, type SiteEnvironment } from './site/site-app.ts'
 
@@ -37,7 +37,7 @@ function requireContext(shop: Shop) {
     const context = shop.context()
     if (!context) return notReady(c)
     const { gateway, clock } = context
-    const scope = new RequestScope(newRequestId(), () => clock.monotonicMs())
+    const scope = new RequestScope(newRequestId(gateway), () => clock.monotonicMs())
     c.set('gateway', gateway)
     c.set('scope', scope)
     observe(gateway, c.env.incoming, c.env.outgoing, scope)
@@ -89,13 +89,16 @@ function notReady(c: C): Response {
   return c.json(body, 503, { 'retry-after': '1', 'cache-control': 'no-store' })
 }
 
+/** 22 characters, unique for any practical purpose. */
+const newRequestId = ({ random }: Gateway): string => random(16).toString('base64url')
+
 /** The listener for `upgrade` events. */
 export function createUpgradeListener(shop: Shop) {
   return (incoming: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const gateway = shop.context()?.gateway
     try {
       if (!gateway) throw new GatewayError('not_ready')
-      handleUpgrade(gateway, incoming, socket, head, newRequestId())
+      handleUpgrade(gateway, incoming, socket, head, newRequestId(gateway))
     } catch (thrown) {
       const { status, code } = problemOf(thrown)
       const body = `${JSON.stringify({ status, code })}\n`

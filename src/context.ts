@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Catalog } from './catalog/catalog.ts'
@@ -9,6 +8,7 @@ import type { Gateway } from './gateway/gateway.ts'
 import { Deliveries } from './gateway/redeem/deliveries.ts'
 import type { Jobs } from './gateway/redeem/jobs.ts'
 import { openKeys } from './keys/keys-file.ts'
+import { createRandomPool } from './keys/random-pool.ts'
 import { openSqliteLedger } from './ledger/sqlite/sqlite-ledger.ts'
 import { createWallet } from './lightning/create-wallet.ts'
 import { createIssuer } from './lightning/issuer.ts'
@@ -62,6 +62,7 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     await openSqliteLedger(
       {
         directory: dataDir,
+        clock,
         onDeath: options.onFatal,
         ...(options.onWaiting && { onWaiting: options.onWaiting }),
         onCommit(operations, commitMs) {
@@ -98,7 +99,7 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     jobs,
     deliveries: new Deliveries(ledger, clock, (cause) => events.ledgerFailed('delivered', cause)),
     clock,
-    random: randomBytes,
+    random: createRandomPool(),
     events,
     settings: {
       invoiceExpiryMs: config.lightning.invoiceExpiryMs,

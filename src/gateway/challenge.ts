@@ -98,7 +98,7 @@ function challengeBody(gateway: Gateway, scope: RequestScope, sale: Sale, { toke
   const { price, service, binding, code } = sale
   const priceSats = Number((price.msat + 999n) / 1000n)
   const pay = `Pay ${satsText(price.msat)}, then send the same request again with the header \`Authorization: L402 <token>:<preimage>\`.`
-  const head = problemHead(settings, new GatewayError(code), scope.id)
+  const head = problemHead(settings, code, scope.id)
   const worth = code === 'payment_required' ? '' : `${sale.detail ?? errorCatalogue[code].title}. `
   return {
     ...head,

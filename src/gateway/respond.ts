@@ -1,5 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { errorCatalogue, GatewayError, type MoneyAction, type MoneyStatus } from '../errors.ts'
+import { type ErrorCode, errorCatalogue, GatewayError, type MoneyAction, type MoneyStatus } from '../errors.ts'
 import { LedgerError } from '../ports/ledger.ts'
 import type { GatewaySettings } from './gateway.ts'
 import type { RequestScope } from './scope.ts'
@@ -61,7 +61,8 @@ export function sendProblem(
   const retryAfter =
     options.retryAfterMs === undefined ? undefined : Math.max(1, Math.ceil(options.retryAfterMs / 1000))
   const body = {
-    ...problemHead(settings, error, scope.id),
+    ...problemHead(settings, code, scope.id),
+    ...(status !== 500 && error.message !== errorCatalogue[code].title && { detail: sentence(error.message) }),
     ...(options.issues && { issues: options.issues }),
     ...(money && { payment: { ...money, ...(options.reference !== undefined && { reference: options.reference }) } }),
     ...(money?.status === 'refundable' && settings.contact !== undefined && { contact: settings.contact }),
@@ -79,13 +80,12 @@ export function sendProblem(
   outgoing.end(incoming.method === 'HEAD' ? undefined : text)
 }
 
-export function problemHead(settings: GatewaySettings, error: GatewayError, requestId: string) {
-  const { code, status } = error
+export function problemHead(settings: GatewaySettings, code: ErrorCode, requestId: string) {
+  const { title, status } = errorCatalogue[code]
   return {
     type: `${settings.publicUrl ?? ''}${settings.sitePrefix}/problems/${code}`,
-    title: errorCatalogue[code].title,
+    title,
     status,
-    ...(status !== 500 && error.message !== errorCatalogue[code].title && { detail: sentence(error.message) }),
     instance: requestId,
     code,
   }

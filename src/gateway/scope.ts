@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { ErrorCode, MoneyStatus } from '../errors.ts'
 
 /** What is known of one request while it is handled; becomes its line in the access log. */
@@ -40,6 +39,3 @@ export class RequestScope {
     return Math.max(0, this.#monotonicMs() - this.startedMs - this.#waitedMs)
   }
 }
-
-/** 22 characters, unique for any practical purpose. */
-export const newRequestId = (): string => randomBytes(16).toString('base64url')

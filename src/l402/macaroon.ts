@@ -1,5 +1,4 @@
-import { hmac } from '@noble/hashes/hmac.js'
-import { sha256 } from '@noble/hashes/sha2.js'
+import { hmacSha256 } from './hmac.ts'
 
 /**
  * Macaroons, version 2 binary, first-party caveats only: what lnd, Aperture and lnget read and write. The bytes follow
@@ -27,10 +26,10 @@ const fieldEnd = 0
 const fieldLocation = 1
 const fieldIdentifier = 2
 const fieldSignature = 6
+const end = Buffer.of(fieldEnd)
 
-const utf8 = new TextEncoder()
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-const keyGenerator = utf8.encode('macaroons-key-generator')
+const keyGenerator = Buffer.from('macaroons-key-generator')
 
 /**
  * The signature chain: HMAC-SHA256 from the root key over the identifier and then every caveat.
@@ -38,13 +37,13 @@ const keyGenerator = utf8.encode('macaroons-key-generator')
  * @returns 32 bytes
  */
 export function signChain(rootKey: Uint8Array, identifier: Uint8Array, caveats: readonly string[]): Uint8Array {
-  const derived = hmac(sha256, keyGenerator, rootKey)
-  return caveats.reduce(extendSignature, hmac(sha256, derived, identifier))
+  const derived = hmacSha256(keyGenerator, rootKey)
+  return caveats.reduce<Uint8Array>(extendSignature, hmacSha256(derived, identifier))
 }
 
 /** The signature after one more caveat: how a holder narrows a token without the root key. */
 export function extendSignature(signature: Uint8Array, caveat: string): Uint8Array {
-  return hmac(sha256, signature, utf8.encode(caveat))
+  return hmacSha256(signature, Buffer.from(caveat))
 }
 
 export function mintMacaroon(
@@ -62,18 +61,18 @@ export function appendCaveat(macaroon: Macaroon, caveat: string): Macaroon {
   }
 }
 
-export function encodeMacaroon(macaroon: Macaroon): Uint8Array {
-  const out: number[] = [version]
-  if (macaroon.location !== '') putField(out, fieldLocation, utf8.encode(macaroon.location))
-  putField(out, fieldIdentifier, macaroon.identifier)
-  out.push(fieldEnd)
-  for (const caveat of macaroon.caveats) {
-    putField(out, fieldIdentifier, utf8.encode(caveat))
-    out.push(fieldEnd)
+export function encodeMacaroon({ location, identifier, caveats, signature }: Macaroon): Buffer {
+  const parts: Uint8Array[] = [Buffer.of(version)]
+  if (location !== '') putField(parts, fieldLocation, Buffer.from(location))
+  putField(parts, fieldIdentifier, identifier)
+  parts.push(end)
+  for (const caveat of caveats) {
+    putField(parts, fieldIdentifier, Buffer.from(caveat))
+    parts.push(end)
   }
-  out.push(fieldEnd)
-  putField(out, fieldSignature, macaroon.signature)
-  return Uint8Array.from(out)
+  parts.push(end)
+  putField(parts, fieldSignature, signature)
+  return Buffer.concat(parts)
 }
 
 /**
@@ -172,13 +171,14 @@ class Reader {
   }
 }
 
-function putField(out: number[], type: number, value: Uint8Array): void {
-  out.push(type)
+/** Type, length as a varint of the shortest form, value. */
+function putField(parts: Uint8Array[], type: number, value: Uint8Array): void {
+  const head = [type]
   let length = value.length
   while (length >= 0x80) {
-    out.push((length & 0x7f) | 0x80)
+    head.push((length & 0x7f) | 0x80)
     length >>>= 7
   }
-  out.push(length)
-  for (const byte of value) out.push(byte)
+  head.push(length)
+  parts.push(Buffer.from(head), value)
 }

@@ -1,9 +1,8 @@
-import { timingSafeEqual } from 'node:crypto'
-import { hmac } from '@noble/hashes/hmac.js'
-import { sha256 } from '@noble/hashes/sha2.js'
+import { hash, timingSafeEqual } from 'node:crypto'
 import { decodeAnyBase64 } from './base64.ts'
 import { mintedCaveats, readCaveats, type Terms } from './caveats.ts'
 import { decodeIdentifier, encodeIdentifier, type Identifier, tokenIdHex } from './identifier.ts'
+import { hmacSha256 } from './hmac.ts'
 import { decodeMacaroon, encodeMacaroon, type Macaroon, mintMacaroon, signChain } from './macaroon.ts'
 
 /** No longer macaroon is minted: some clients and proxies cut header lines not far above it. */
@@ -52,7 +51,7 @@ export function mintToken(
     const bytes = encodeIdentifier({ ...identifier, random: random() })
     const encoded = encodeMacaroon(mintMacaroon(rootKey(master, bytes), { location, identifier: bytes, caveats }))
     if (encoded.length > maxMintedBytes) throw new RangeError(`a token of ${encoded.length} bytes`)
-    const text = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.length).toString('base64')
+    const text = encoded.toString('base64')
     // One client removes the scheme word wherever it stands in the line, even inside the token.
     if (!text.includes('LSAT') && !text.includes('L402')) return text
   }
@@ -75,7 +74,7 @@ export function decodeToken(text: string): DecodedToken | { readonly reason: str
 
 /** True when `preimage` (64 hex digits) is the one the invoice of this payment hash is settled with. */
 export function preimageMatches(preimage: string, paymentHash: Uint8Array): boolean {
-  return timingSafeEqual(sha256(Buffer.from(preimage, 'hex')), paymentHash)
+  return timingSafeEqual(hash('sha256', Buffer.from(preimage, 'hex'), 'buffer'), paymentHash)
 }
 
 /**
@@ -99,5 +98,5 @@ export function verifyToken(token: DecodedToken, master: Uint8Array, preimage: s
 }
 
 function rootKey(master: Uint8Array, identifier: Uint8Array): Uint8Array {
-  return hmac(sha256, master, identifier)
+  return hmacSha256(master, identifier)
 }

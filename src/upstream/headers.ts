@@ -88,6 +88,8 @@ export function incomingHeaders(rawHeaders: readonly string[], free: boolean): s
     if (hopByHop.has(name) || nominated.has(name) || name === 'set-cookie' || name === 'www-authenticate') continue
     if (name.startsWith('access-control-') || name.startsWith('l402-') || name === 'x-request-id') continue
     if (!free && pricedDropped.has(name)) continue
+    // Node refuses to send such a line, and a stored result must never become unsendable.
+    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name) || /[^\t\x20-\x7e\x80-\xff]/.test(rawHeaders[at + 1] ?? '')) continue
     out.push(rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '')
   }
   return out

@@ -168,6 +168,7 @@ async function claim(
   gateway.events.claimed({ service: terms.service, jobId: job.id, epoch: job.epoch }, terms.priceMsat, job.epoch === 1)
   const { serving, params } = offer
   const { prepared } = offer.quote
+  const body = prepared.encodeBody()
   const path = serving.upstreamPath(redemption.target, params) ?? offer.contract.upstreamPath(redemption.target, params)
   const { config } = serving
   return startJob(
@@ -185,8 +186,8 @@ async function claim(
         client: redemption.client,
         free: false,
         requestId: redemption.requestId,
-        contentType: prepared.contentType,
-        body: prepared.body.length > 0 ? prepared.body : null,
+        contentType: body.contentType,
+        body: body.bytes,
         timeouts: config.timeouts,
       },
     },

@@ -11,9 +11,15 @@ export interface Prepared {
   readonly fields: FieldSource
   /** Without the question mark. */
   readonly query: string
+  /** Written only when there is a call to make: most requests are priced and not yet paid. */
+  encodeBody(): EncodedBody
+}
+
+export interface EncodedBody {
   /** Replaces the client's; undefined leaves it. */
   readonly contentType: string | undefined
-  readonly body: Buffer
+  /** Null when there is none. */
+  readonly bytes: Buffer | null
 }
 
 export interface RequestParts {
@@ -61,8 +67,7 @@ export function prepare(contract: Contract, request: RequestParts): Prepared {
   return {
     fields: { body: body.value, query: query.parameters, params: request.params },
     query: query.text,
-    contentType: body.contentType,
-    body: body.bytes,
+    encodeBody: body.encode,
   }
 }
 
@@ -77,17 +82,16 @@ function prepareQuery(contract: Contract, query: string): { text: string; parame
 
 interface PreparedBody {
   readonly value: unknown
-  readonly contentType: string | undefined
-  readonly bytes: Buffer
+  readonly encode: () => EncodedBody
 }
 
 function prepareBody(contract: BodyContract, { mediaType, body }: RequestParts): PreparedBody {
   switch (contract.kind) {
     case 'none':
       if (body.length > 0) throw new GatewayError('bad_body', 'this request takes no body')
-      return { value: undefined, contentType: undefined, bytes: body }
+      return { value: undefined, encode: () => ({ contentType: undefined, bytes: null }) }
     case 'opaque':
-      return { value: undefined, contentType: undefined, bytes: body }
+      return { value: undefined, encode: () => ({ contentType: undefined, bytes: body.length > 0 ? body : null }) }
     case 'structured':
       return mediaType.essence === 'multipart/form-data'
         ? prepareForm(contract, mediaType, body)
@@ -100,7 +104,7 @@ type Structured = Extract<BodyContract, { kind: 'structured' }>
 function prepareJson(contract: Structured, body: Buffer): PreparedBody {
   if (body.length === 0) throw new GatewayError('bad_json', 'the body is empty')
   const value = validate(contract, parseStrictJson(body))
-  return { value, contentType: 'application/json', bytes: Buffer.from(JSON.stringify(value)) }
+  return { value, encode: () => ({ contentType: 'application/json', bytes: Buffer.from(JSON.stringify(value)) }) }
 }
 
 function prepareForm(contract: Structured, mediaType: MediaType, body: Buffer): PreparedBody {
@@ -116,12 +120,21 @@ function prepareForm(contract: Structured, mediaType: MediaType, body: Buffer): 
   }
   const given = new Set(Object.keys(form))
   const value = validate(contract, form) as Record<string, unknown>
+  return { value, encode: () => encodeForm(parts, given, value) }
+}
+
+/** The parts that were kept, then the text fields that the schema filled in. */
+function encodeForm(
+  parts: readonly FormPart[],
+  given: ReadonlySet<string>,
+  value: Record<string, unknown>,
+): EncodedBody {
   const kept = parts.filter((part) => value[part.name] !== undefined)
   const filledIn = Object.entries(value).flatMap(([name, added]): FormPart[] =>
     given.has(name) ? [] : [{ name, filename: undefined, contentType: undefined, content: Buffer.from(String(added)) }],
   )
-  const encoded = encodeMultipart([...kept, ...filledIn])
-  return { value, contentType: `multipart/form-data; boundary=${encoded.boundary}`, bytes: encoded.body }
+  const { body, boundary } = encodeMultipart([...kept, ...filledIn])
+  return { contentType: `multipart/form-data; boundary=${boundary}`, bytes: body }
 }
 
 /** What schema and price may look at in an uploaded file. */

@@ -3,7 +3,7 @@ import type { Operations, Readings } from './operations.ts'
 
 /** What passes between the ledger's adapter and its two worker threads. */
 
-export type Writes = Omit<Operations, 'releaseAll' | 'identity'>
+export type Writes = Omit<Operations, 'identity'>
 export type WriteName = keyof Writes
 export type ReadName = keyof Readings
 

@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../../ports/clock.ts'
 import type {
   CaptureRequest,
   ClaimOutcome,
@@ -14,6 +15,7 @@ import { WorkerClient } from './worker-client.ts'
 
 export interface SqliteLedgerOptions {
   readonly directory: string
+  readonly clock?: Pick<Clock, 'nowMs'>
   /** Nothing can be trusted to be stored any more; the process has to end. */
   readonly onDeath: (cause: unknown) => void
   /** Called while another process owns the ledger. */
@@ -41,6 +43,8 @@ export async function openSqliteLedger(options: SqliteLedgerOptions, signal?: Ab
   signal?.addEventListener('abort', abort, { once: true })
   try {
     const meta = await Promise.race([writer.opened, aborted(signal)])
+    // What an earlier process left running is nobody's now.
+    await writer.run('releaseAll' satisfies WriteName, (options.clock ?? systemClock).nowMs())
     const reader = new WorkerClient({ role: 'reader', directory }, { onDeath: options.onDeath })
     await reader.opened
     return new SqliteLedger(meta, writer, reader)

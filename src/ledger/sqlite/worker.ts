@@ -11,6 +11,7 @@ import type { FromWorker, Group, OperationResult, ToWorker, WorkerSettings } fro
  */
 
 const retryOwnershipMs = 50
+let waiting = false
 
 const port = parentPort
 if (!port) throw new Error('this file is a worker thread')
@@ -30,13 +31,13 @@ function start(): void {
     }
     const lock = takeOwnership(settings.directory)
     if (!lock) {
-      send({ kind: 'waiting' })
+      if (!waiting) send({ kind: 'waiting' })
+      waiting = true
       setTimeout(start, retryOwnershipMs)
       return
     }
     const database = openForWriting(settings.directory)
     const operations = new Operations(database)
-    database.transaction(() => operations.releaseAll(Date.now())).immediate()
     const transaction = database.transaction((run: () => void) => run())
     serve(database, operations as unknown as Handler, (run) => transaction.immediate(run), [database, lock])
     send({ kind: 'open', meta: operations.identity() })

@@ -1,0 +1,37 @@
+import { createServer } from 'node:http'
+
+import { getRequestListener, type HttpBindings } from '@hono/node-server'
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import { Hono } from 'hono'
+import { Pool } from 'undici'
+import { reportListening } from './child.ts'
+
+/**
+ * What everything is compared with: a reverse proxy of hono and undici and nothing else, written to be fast (no web
+ * streams, no header copies beyond what is needed). `node bench/baseline.ts <upstream origin>`
+ */
+const origin = process.argv[2] ?? ''
+const pool = new Pool(origin)
+const app = new Hono<{ Bindings: HttpBindings }>()
+
+app.all('*', async (c) => {
+  const { incoming, outgoing } = c.env
+  const hasBody = incoming.method !== 'GET' && incoming.method !== 'HEAD'
+  const { connection: _c, host: _h, ...passedOn } = incoming.headers
+  const { statusCode, headers, body } = await pool.request({
+    method: incoming.method ?? 'GET',
+    path: incoming.url ?? '/',
+    headers: passedOn,
+    body: hasBody ? incoming : null,
+  })
+  const { connection: _u, 'keep-alive': _k, ...passedBack } = headers
+  outgoing.writeHead(statusCode, passedBack)
+  body.pipe(outgoing)
+  return RESPONSE_ALREADY_SENT
+})
+
+const server = createServer(
+  { keepAliveTimeout: 75_000 },
+  getRequestListener(app.fetch as Parameters<typeof getRequestListener>[0]),
+)
+reportListening(server)
