@@ -5,6 +5,7 @@ import { Catalog } from './catalog.ts'
 import { checkDefaults } from './check-defaults.ts'
 import { checkExamples } from './check-examples.ts'
 import { checkPrice } from './check-price.ts'
+import { explainSchemaFault } from './check-schema.ts'
 import { contains, containsPath, overlaps } from './route.ts'
 import { compileService, SchemaProblem, type Service } from './service.ts'
 import { SchemaCompiler } from './validator.ts'
@@ -21,32 +22,42 @@ export function buildCatalog(config: Config): BuildOutcome {
   const complain = (path: ConfigPath, message: string): void => {
     problems.push({ place: config.locate(path), path, message })
   }
-  const compiler = new SchemaCompiler()
+  const shared = new SchemaCompiler()
   const services = config.services.flatMap((each): Service[] => {
     checkService(each, config, complain)
     try {
-      return [compileService(each, compiler)]
+      return [compileService(each, hasId(each) ? new SchemaCompiler() : shared)]
     } catch (thrown) {
       if (!(thrown instanceof SchemaProblem)) throw thrown
-      const path = thrown.what === 'result.schema' ? ['result', 'schema'] : ['request', thrown.what]
-      complain([...each.path, ...path], `is not a schema that can be used: ${thrown.message}`)
+      const isResult = thrown.what === 'result.schema'
+      const path = isResult ? ['result', 'schema'] : ['request', thrown.what]
+      const schema = isResult ? each.result.schema : thrown.what === 'query' ? each.request.query : each.request.schema
+      const fault = explainSchemaFault(schema, thrown.message)
+      complain([...each.path, ...path, ...fault.at], fault.message)
       return []
     }
   })
   checkNames(services, complain)
   checkRoutes(services, complain)
   for (const service of services) {
-    const schemaComplaint = (path: ConfigPath, message: string) => complain([...service.config.path, ...path], message)
+    const complainBelow = (path: ConfigPath, message: string) => complain([...service.config.path, ...path], message)
     const { schema, query } = service.config.request
-    checkDefaults(schema, ['request', 'schema'], compiler, schemaComplaint)
-    checkDefaults(query, ['request', 'query'], compiler, schemaComplaint)
-    checkPrice(service, schemaComplaint)
-    checkExamples(service, schemaComplaint)
+    const compiler = hasId(service.config) ? new SchemaCompiler() : shared
+    const frame = { compiler, name: service.config.keyText }
+    checkDefaults(schema, { ...frame, path: ['request', 'schema'] }, complainBelow)
+    checkDefaults(query, { ...frame, path: ['request', 'query'] }, complainBelow)
+    checkBody(service, complainBelow)
+    checkPrice(service, complainBelow)
+    checkExamples(service, complainBelow)
   }
   return { catalog: new Catalog(orderBySpecificity(services)), problems }
 }
 
 type Complain = (path: ConfigPath, message: string) => void
+
+/** A compiler takes each `$id` only once, and the same schema may serve several services. */
+const hasId = ({ request, result }: ServiceConfig): boolean =>
+  JSON.stringify([request.schema, request.query, result.schema]).includes('"$id"')
 
 function checkService(service: ServiceConfig, config: Config, complain: Complain): void {
   const { key, path, price, upstream } = service
@@ -71,7 +82,7 @@ function checkService(service: ServiceConfig, config: Config, complain: Complain
     const known = new Set(paramNames(key.segments))
     for (const name of paramNames(template.segments)) {
       if (!known.has(name))
-        complain([...path, 'upstream'], `\`:${name}\` is not a parameter of the path \`${key.path}\``)
+        complain([...path, 'upstream'], `needs \`:${name}\`, which is not a parameter of the path \`${key.path}\``)
     }
     if (template.rest && !key.rest)
       complain([...path, 'upstream'], 'ends in `*`, but the path it is filled from does not')
@@ -79,10 +90,28 @@ function checkService(service: ServiceConfig, config: Config, complain: Complain
   if (service.charge.when === 'on_delivery') {
     complain([...path, 'charge'], 'no configured wallet can hold a payment; use `charge: upfront`')
   }
-  if (price === 'free' && service.request.schema !== undefined) {
+  if (price === 'free') checkFree(service, complain)
+}
+
+/** What a free route cannot keep would look as if it were kept. */
+function checkFree({ path, request, result }: ServiceConfig, complain: Complain): void {
+  const advice = 'has no effect on a free route, whose requests and answers pass straight through; remove it'
+  if (request.schema !== undefined) complain([...path, 'request', 'schema'], advice)
+  if (request.query !== undefined) complain([...path, 'request', 'query'], advice)
+  if (result.schema !== undefined) complain([...path, 'result', 'schema'], advice)
+}
+
+/** A schema that no request would ever be judged by, or that no request could come to. */
+function checkBody({ config, contract }: Service, complain: Complain): void {
+  const { body, route, price } = contract
+  if (price === 'free') return
+  if (body.kind === 'none' && config.request.schema !== undefined) {
+    complain(['request', 'schema'], `is for a body, and ${route.methods[0]} has none; give \`query\` a schema instead`)
+  }
+  if (body.kind === 'structured' && !body.json && !body.multipart) {
     complain(
-      [...path, 'request', 'schema'],
-      'requests of a free route pass straight through and are not validated; remove it',
+      ['request', 'content_type'],
+      'must be application/json or multipart/form-data where the body is validated or priced',
     )
   }
 }
@@ -107,7 +136,8 @@ function checkRoutes(services: readonly Service[], complain: Complain): void {
       const [a, b] = [service.contract.route, other.contract.route]
       if (!overlaps(a, b) || contains(a, b) !== contains(b, a)) continue
       const same = contains(a, b) ? 'takes the same requests as' : 'takes some of the same requests as'
-      complain(service.config.path, `${same} ${other.config.keyText}, and neither is the more specific one`)
+      const advice = 'give one of them another path, method or host'
+      complain(service.config.path, `${same} ${other.config.keyText}, and neither is the more specific one; ${advice}`)
     }
   }
 }

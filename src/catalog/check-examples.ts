@@ -2,7 +2,7 @@ import type { ExampleConfig } from '../config/config.ts'
 import type { ConfigPath } from '../config/problem.ts'
 import { type Price, priceOf } from '../pricing/price.ts'
 import { matchPath } from './route.ts'
-import type { Service } from './service.ts'
+import type { BodyContract, Service } from './service.ts'
 
 type Complain = (path: ConfigPath, message: string) => void
 
@@ -22,6 +22,7 @@ export function checkExamples(service: Service, complain: Complain): void {
 }
 
 interface ExampleProblem {
+  /** Below the example. */
   readonly at?: ConfigPath
   readonly message: string
 }
@@ -35,14 +36,17 @@ export function priceExample(service: Service, example: ExampleConfig): PricedEx
     return [{ message: `needs a \`path\` that \`${config.key.path}\` matches` }]
   }
   if (contract.price === 'free') return 'free'
+  const misplaced = wrongBody(contract.body, example)
+  if (misplaced !== undefined) return [{ message: misplaced }]
   const problems: ExampleProblem[] = []
-  let body = exampleBody(example)
+  let body = exampleBody(example, contract.body)
   if (contract.body.kind === 'structured') {
-    if (body === undefined) return [{ message: 'needs a `body`' }]
     const checked = contract.body.validate?.(body)
     if (checked && !checked.ok) {
+      const key = example.body.kind === 'form' ? 'form' : 'body'
       problems.push(
         ...checked.issues.map(({ path: at, message }) => ({
+          at: [key, ...keysOf(at)],
           message: `is refused by its own schema: ${at} ${message}`,
         })),
       )
@@ -53,7 +57,7 @@ export function priceExample(service: Service, example: ExampleConfig): PricedEx
   const checkedQuery = contract.query?.check?.(query)
   if (checkedQuery?.ok) query = checkedQuery.parameters
   for (const { path: at, message } of checkedQuery?.ok === false ? checkedQuery.issues : []) {
-    problems.push({ at: ['query'], message: `is refused by its own schema: ${at} ${message}` })
+    problems.push({ at: ['query', at.slice(1)], message: `is refused by its own schema: ${at} ${message}` })
   }
   if (problems.length > 0) return problems
   const pricing = priceOf(contract.price, { body, query, params })
@@ -61,7 +65,30 @@ export function priceExample(service: Service, example: ExampleConfig): PricedEx
   return pricing.issues.map(({ path: at, message }) => ({ message: `has no price: ${at} ${message}` }))
 }
 
-function exampleBody({ body }: ExampleConfig): unknown {
+/** `$.input[0].text` → the keys of the example's body, for its place in the file. */
+const keysOf = (path: string): ConfigPath =>
+  [...path.matchAll(/\.([^.[\]]+)|\[([0-9]+)\]/g)].map(([, name, index]) => name ?? Number(index))
+
+/** Why the service does not take the body that the example has. */
+function wrongBody(contract: BodyContract, { body }: ExampleConfig): string | undefined {
+  switch (contract.kind) {
+    case 'none':
+      return body.kind === 'none' ? undefined : 'has a body, but requests of this method have none; use `query`'
+    case 'opaque':
+      return undefined
+    case 'structured':
+      if (body.kind === 'json' && contract.json) return undefined
+      if (body.kind === 'form' && contract.multipart) return undefined
+      return contract.json
+        ? `needs a \`body\`${contract.multipart ? ' or a `form`' : ''}: the service takes JSON`
+        : 'needs a `form`: the service takes multipart/form-data'
+  }
+}
+
+/** The value that a request with this body would be validated and priced as. */
+function exampleBody({ body }: ExampleConfig, contract: BodyContract): unknown {
+  const typed = (name: string, text: string): unknown =>
+    contract.kind === 'structured' ? contract.typed(name, text) : text
   switch (body.kind) {
     case 'none':
       return undefined
@@ -72,7 +99,7 @@ function exampleBody({ body }: ExampleConfig): unknown {
         body.fields.map((field) => [
           field.name,
           'text' in field
-            ? field.text
+            ? typed(field.name, field.text)
             : { filename: field.filename, contentType: field.contentType, bytes: field.content.length },
         ]),
       )

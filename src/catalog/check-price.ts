@@ -1,99 +1,124 @@
+import { nearest } from '../config/nearest.ts'
 import type { ConfigPath } from '../config/problem.ts'
 import { type FieldRef, fieldName } from '../pricing/field.ts'
-import { isRow, type RateTable, type RateTree } from '../pricing/spec.ts'
-import { priceFields, type Service } from './service.ts'
+import { isRow, type LineSpec, type RateTable, type RateTree, type Selector } from '../pricing/spec.ts'
+import { type FieldFacts, lookUp, nothingKnown } from './check-fields.ts'
+import type { Service } from './service.ts'
 
 type Complain = (path: ConfigPath, message: string) => void
-type Schema = Record<string, unknown>
 
 /**
  * Whether a price can be computed for every request that the schema lets through: its fields exist, a field that
  * chooses a row is always there or the table has a default, and every value allowed for it has a row.
  */
 export function checkPrice(service: Service, complain: Complain): void {
-  const { price, route } = service.contract
-  const { schema, query } = service.config.request
+  const { price } = service.contract
   if (price === 'free') return
-  const params = new Set(route.key.segments.flatMap((segment) => (segment.kind === 'param' ? [segment.name] : [])))
-  for (const field of priceFields(price)) {
-    if (field.in === 'path' && !params.has(field.name)) {
-      complain(['price'], `\`:${field.name}\` is not a parameter of the path \`${route.key.path}\``)
-    }
-    if (field.in === 'body' && service.contract.body.kind === 'none') {
-      complain(['price'], `\`${fieldName(field)}\` is a field of the body, but ${route.methods.join(' and ')} has none`)
-    }
-    const place = field.in === 'query' ? query : field.in === 'body' ? schema : undefined
-    if (
-      place !== undefined &&
-      service.config.request.unknownFields === 'reject' &&
-      lookUp(place, field) === 'unknown'
-    ) {
-      complain(['price'], `\`${fieldName(field)}\` is not a field of the request schema, so no request can have it`)
+  for (const [index, line] of price.lines.entries()) checkLine(line, linePath(service, index), service, complain)
+}
+
+const lineKeys = ['flat', 'per_char', 'per_unit', 'duration']
+
+/** Where a line stands below the service. */
+function linePath(service: Service, index: number): ConfigPath {
+  const written = service.config.definition.sold.price as Record<string, unknown>
+  const { sum } = written
+  const at = Array.isArray(sum) ? ['price', 'sum', index] : ['price']
+  const line = (Array.isArray(sum) ? sum[index] : written) as Record<string, unknown>
+  return [...at, ...lineKeys.filter((key) => key in line)]
+}
+
+function checkLine({ quantity, rate }: LineSpec, path: ConfigPath, service: Service, complain: Complain): void {
+  for (const field of quantity.kind === 'one' ? [] : quantity.of) {
+    const missing = whyMissing(field, service)
+    if (missing !== undefined) complain([...path, 'of'], missing)
+    const { types } = factsOf(field, service)
+    const taken = quantity.kind === 'characters' ? ['string'] : ['number', 'integer', 'string']
+    // What comes in a query or a path is text that may be read as a number.
+    if (field.in === 'body' && types && !types.some((type) => taken.includes(type))) {
+      const wanted = quantity.kind === 'characters' ? 'text' : 'a number'
+      complain(
+        [...path, 'of'],
+        `\`${fieldName(field)}\` has the type ${types.join(' or ')} in the schema; the price needs ${wanted}`,
+      )
     }
   }
-  for (const { rate } of price.lines) {
-    if (rate.kind === 'table') checkTable(rate, { schema, query }, complain)
+  if (rate.kind !== 'table') return
+  const at = [...path, 'rate']
+  for (const field of rate.by.flatMap(({ first }) => first)) {
+    const missing = whyMissing(field, service)
+    if (missing !== undefined) complain([...at, 'by'], missing)
+  }
+  for (const field of rate.guarded) {
+    const missing = whyMissing(field, service)
+    if (missing !== undefined) complain([...at, 'table'], `accepts a field that is not there: ${missing}`)
+  }
+  checkTable(rate, at, service, complain)
+}
+
+/** Why no request can have the field; undefined when one can. */
+function whyMissing(field: FieldRef, service: Service): string | undefined {
+  const { key, methods } = service.contract.route
+  const name = `\`${fieldName(field)}\``
+  if (field.in === 'path') {
+    const known = key.segments.some((segment) => segment.kind === 'param' && segment.name === field.name)
+    return known ? undefined : `${name} is not a parameter of the path \`${key.path}\``
+  }
+  if (field.in === 'body' && service.contract.body.kind === 'none') {
+    return `${name} is a field of the body, and ${methods[0]} has none; \`?name\` is a field of the query`
+  }
+  const facts = factsOf(field, service)
+  if (facts.known || service.config.request.unknownFields === 'allow') return undefined
+  const beside = facts.instead.map((path) => `${field.in === 'query' ? '?' : ''}${path.join('.')}`)
+  const meant = nearest(fieldName(field), beside)
+  return `${name} is not a field of the request schema${meant === undefined ? '' : `; did you mean \`${meant}\`?`}`
+}
+
+function factsOf(field: FieldRef, service: Service): FieldFacts {
+  const { schema, query } = service.config.request
+  switch (field.in) {
+    case 'body':
+      return lookUp(schema, field.path)
+    case 'query':
+      return lookUp(query, [field.name])
+    case 'path':
+      return { ...nothingKnown, always: true }
   }
 }
 
-function checkTable(table: RateTable, request: { schema: unknown; query: unknown }, complain: Complain): void {
-  let level: RateTree[] = [table.rows]
+function checkTable(table: RateTable, at: ConfigPath, service: Service, complain: Complain): void {
+  let level: { tree: RateTree; path: ConfigPath }[] = [{ tree: table.rows, path: [...at, 'table'] }]
   for (const selector of table.by) {
-    const names = selector.first.map(fieldName).join(' or ')
-    const facts = selector.first.map((field) => {
-      const found = lookUp(
-        field.in === 'query' ? request.query : field.in === 'body' ? request.schema : undefined,
-        field,
-      )
-      return field.in === 'path' ? { always: true, values: undefined } : typeof found === 'string' ? undefined : found
-    })
-    const always = facts.some((fact) => fact?.always)
-    if (!always && selector.default === undefined) {
-      complain(
-        ['price'],
-        `\`${names}\` may be absent: give the table a \`default\`, or the schema a default or \`required\``,
-      )
-    }
-    for (const tree of level) {
+    const facts = selector.first.map((field) => factsOf(field, service))
+    if (selector.default === undefined && !facts.some(({ always }) => always))
+      complain(at, mayBeAbsent(selector, service))
+    for (const { tree, path } of level) {
       const rows = [...tree.keys()].map((key) => key.toLowerCase())
-      for (const value of facts.flatMap((fact) => fact?.values ?? [])) {
-        const text = String(value).toLowerCase()
-        if (rows.includes(text) || table.aliases.has(text)) continue
-        complain(['price'], `\`${names}\` may be \`${String(value)}\` by the schema, but the table has no row for it`)
+      const values = new Set(facts.flatMap((fact) => fact.values ?? []).map(String))
+      const missing = [...values].filter((value) => {
+        const alias = table.aliases.get(value.toLowerCase())?.toLowerCase()
+        return !rows.includes(value.toLowerCase()) && !(alias !== undefined && rows.includes(alias))
+      })
+      if (missing.length > 0) {
+        const names = missing.map((value) => `\`${value}\``).join(' and ')
+        complain(path, `has no row for ${names}, which the schema allows for \`${namesOf(selector)}\``)
       }
     }
-    level = level.flatMap((tree) => [...tree.values()].flatMap((node) => (isRow(node) ? [] : [node])))
+    level = level.flatMap(({ tree, path }) =>
+      [...tree].flatMap(([key, node]) => (isRow(node) ? [] : [{ tree: node, path: [...path, key] }])),
+    )
   }
 }
 
-interface FieldFacts {
-  /** Present in every valid request, by `required` or a default. */
-  readonly always: boolean
-  /** All values it can have, where the schema lists them. */
-  readonly values: readonly unknown[] | undefined
-}
+const namesOf = ({ first }: Selector): string => first.map(fieldName).join('` or `')
 
-/** What a schema says of a field. `open`: too involved to tell. */
-function lookUp(schema: unknown, field: FieldRef): FieldFacts | 'unknown' | 'open' {
-  if (!isSchema(schema) || field.in === 'path') return 'open'
-  const path = field.in === 'query' ? [field.name] : field.path
-  let here: Schema = schema
-  let always = true
-  for (const key of path) {
-    if (['$ref', 'allOf', 'anyOf', 'oneOf', 'if', 'patternProperties'].some((keyword) => keyword in here)) return 'open'
-    const next = key === '*' ? here.items : isSchema(here.properties) ? here.properties[key] : undefined
-    if (!isSchema(next)) {
-      if (key === '*' || next === true || !isSchema(here.properties) || here.additionalProperties !== undefined)
-        return 'open'
-      return 'unknown'
-    }
-    const required = Array.isArray(here.required) && here.required.includes(key)
-    always &&= key !== '*' && (required || 'default' in next)
-    here = next
-  }
-  const values = Array.isArray(here.enum) ? here.enum : here.type === 'boolean' ? [false, true] : undefined
-  return { always, values }
+function mayBeAbsent(selector: Selector, service: Service): string {
+  const { schema, query } = service.config.request
+  const [field] = selector.first
+  const judged = field?.in === 'query' ? query : schema
+  const advice =
+    judged === undefined
+      ? 'give the table a `default`'
+      : 'give the table a `default`, or give the field a `default` or `required` in the schema'
+  return `needs a row for requests without \`${namesOf(selector)}\`: ${advice}`
 }
-
-const isSchema = (value: unknown): value is Schema =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)

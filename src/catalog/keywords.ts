@@ -48,7 +48,25 @@ export function addKeywords(ajv: Ajv2020): void {
     validate: (names: readonly string[], value: object) => caseVariants(names, value).length === 0,
     error: { message: 'has a field that differs from a known one only by case' },
   })
+  ajv.addKeyword({
+    keyword: closedKeyword,
+    type: 'object',
+    schemaType: 'array',
+    errors: false,
+    validate: (names: readonly string[], value: object) => inheritedNames(names, value).length === 0,
+    error: { message: 'has a field that is not one of this service' },
+  })
 }
+
+/**
+ * Stands beside `unevaluatedProperties: false`: ajv looks names up in a plain object there, so that in schemas with
+ * conditions `__proto__`, `constructor` and whatever else every object inherits would pass as known.
+ */
+export const closedKeyword = 'x-turnpike-closed'
+
+/** Keys of `value` that every object inherits and the schema does not name. */
+export const inheritedNames = (names: readonly string[], value: object): string[] =>
+  Object.keys(value).filter((key) => key in Object.prototype && !names.includes(key))
 
 /** Set on every object schema at load: the names it knows, so that no key may be another case of one of them. */
 export const knownNamesKeyword = 'x-turnpike-known-names'
@@ -77,7 +95,8 @@ function isDataUri(rule: DataUriRule, value: string): boolean {
   return (data.length / 4) * 3 - padding <= rule.maxBytes
 }
 
-const special = new BlockList()
+// One list a family: to Node a rule for mapped IPv6 addresses is a rule for every IPv4 address.
+const special4 = new BlockList()
 for (const [net, prefix] of [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -94,30 +113,30 @@ for (const [net, prefix] of [
   ['203.0.113.0', 24],
   ['224.0.0.0', 3],
 ] as const) {
-  special.addSubnet(net, prefix, 'ipv4')
+  special4.addSubnet(net, prefix, 'ipv4')
 }
+// Public addresses lie in 2000::/3, without these.
+const special6 = new BlockList()
 for (const [net, prefix] of [
-  ['::', 96],
-  ['::ffff:0:0', 96],
-  ['64:ff9b::', 32],
-  ['100::', 64],
+  ['::', 3],
+  ['4000::', 2],
+  ['8000::', 1],
   ['2001::', 23],
   ['2001:db8::', 32],
   ['2002::', 16],
-  ['fc00::', 7],
-  ['fe80::', 9],
-  ['ff00::', 8],
+  ['3fff::', 20],
 ] as const) {
-  special.addSubnet(net, prefix, 'ipv6')
+  special6.addSubnet(net, prefix, 'ipv6')
 }
 
 function isPublicUrl(value: string): boolean {
   // Readers of URLs disagree on what lies outside printable ASCII, on backslashes and on several at-signs.
-  if (!/^https?:\/\/[\x21-\x7e]+$/i.test(value) || value.includes('\\') || !URL.canParse(value)) return false
+  if (!/^https?:\/\/[^/?#][\x21-\x7e]*$/i.test(value) || value.includes('\\') || !URL.canParse(value)) return false
   const { hostname, username, password } = new URL(value)
   if (username !== '' || password !== '' || value.split(/[/?#]/, 3)[2]?.includes('@')) return false
-  if (hostname.startsWith('[')) return !special.check(hostname.slice(1, -1), 'ipv6')
-  if (isIP(hostname) === 4) return !special.check(hostname, 'ipv4')
+  if (hostname.startsWith('[')) return !special6.check(hostname.slice(1, -1), 'ipv6')
+  if (isIP(hostname) === 4) return !special4.check(hostname, 'ipv4')
   const name = hostname.toLowerCase().replace(/\.$/, '')
-  return name.includes('.') && !/\.(?:localhost|local|internal|intranet|lan|home|arpa|onion|test|invalid)$/.test(name)
+  if (!name.includes('.') || name.split('.').includes('')) return false
+  return !/\.(?:localhost|local|internal|intranet|lan|home|arpa|onion|test|invalid)$/.test(name)
 }

@@ -1,4 +1,4 @@
-import { knownNamesKeyword } from './keywords.ts'
+import { closedKeyword, knownNamesKeyword } from './keywords.ts'
 
 /**
  * A request schema as the operator wrote it → the schema that is enforced: object schemas also refuse keys that are
@@ -29,7 +29,8 @@ function shapeLocation(schema: unknown, shaping: Shaping): unknown {
   return {
     ...shaped,
     [knownNamesKeyword]: names,
-    ...(shaping.unknownFields === 'reject' && !closed && { unevaluatedProperties: false }),
+    ...(shaping.unknownFields === 'reject' && !closed && { unevaluatedProperties: false, [closedKeyword]: names }),
+    ...(schema.unevaluatedProperties === false && { [closedKeyword]: names }),
   }
 }
 

@@ -1,7 +1,7 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import type { RequestIssue } from '../errors.ts'
-import { addKeywords, caseVariants, knownNamesKeyword } from './keywords.ts'
+import { addKeywords, caseVariants, closedKeyword, inheritedNames, knownNamesKeyword } from './keywords.ts'
 import { shapeSchema } from './shape-schema.ts'
 
 export type Validation =
@@ -74,7 +74,7 @@ const child = (value: unknown, key: string): unknown =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined
 
 function toIssues(errors: readonly ErrorObject[]): RequestIssue[] {
-  const alternatives = errors.filter(({ keyword }) => keyword === 'anyOf' || keyword === 'oneOf')
+  const alternatives = errors.filter(({ keyword }) => ['anyOf', 'oneOf', 'contains'].includes(keyword))
   const insideAlternative = (error: ErrorObject) =>
     alternatives.some((each) => each !== error && error.schemaPath.startsWith(`${each.schemaPath}/`))
   const issues = new Map<string, RequestIssue>()
@@ -96,6 +96,11 @@ function toIssue(error: ErrorObject, all: readonly ErrorObject[]): RequestIssue[
       const name = String(params.additionalProperty ?? params.unevaluatedProperty)
       return [{ path: memberPath(path, name), message: 'is not a field of this service' }]
     }
+    case closedKeyword:
+      return inheritedNames(error.schema as readonly string[], error.data as object).map((name) => ({
+        path: memberPath(path, name),
+        message: 'is not a field of this service',
+      }))
     case knownNamesKeyword: {
       const names = error.schema as readonly string[]
       return caseVariants(names, error.data as object).map((key) => {
@@ -107,6 +112,11 @@ function toIssue(error: ErrorObject, all: readonly ErrorObject[]): RequestIssue[
       return [{ path, message: 'is not one of the allowed values', allowed: params.allowedValues }]
     case 'const':
       return [{ path, message: 'is not the allowed value', allowed: [params.allowedValue] }]
+    case 'contains': {
+      const { description } = error.schema as { description?: unknown }
+      const what = typeof description === 'string' ? `: ${description}` : ''
+      return [{ path, message: `lacks an item that it needs${what}` }]
+    }
     case 'anyOf':
     case 'oneOf': {
       const branches = all.filter((each) => each !== error && each.schemaPath.startsWith(`${error.schemaPath}/`))

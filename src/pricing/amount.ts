@@ -26,9 +26,10 @@ export function readRate(written: string | number): Reading<Rational> {
   if (!match) return readAmount(text)
   const [, amount = '', countText = '1', unit = ''] = match
   if (/^m?sats?$/i.test(unit)) {
+    const [count = '1'] = /[0-9][0-9.]*/.exec(amount) ?? []
     return {
       ok: false,
-      problem: `write the amount before the slash and the units after it: \`1 sat / ${countText} chars\``,
+      problem: `write the amount before the slash and the units after it: \`${countText} ${unit} / ${count} chars\``,
     }
   }
   const price = readAmount(amount)

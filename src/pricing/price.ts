@@ -106,7 +106,7 @@ function quantityLabel(quantity: QuantitySpec, units: Rational, perUnit: Rationa
 export function rateLabel(perUnit: Rational, unit: string): string {
   const inverse = { num: perUnit.den * 1000n, den: perUnit.num }
   if (perUnit.num > 0n && compare(perUnit, whole(1000n)) < 0 && inverse.num % inverse.den === 0n) {
-    return `1 sat / ${inverse.num / inverse.den} ${unit}s`
+    return `1 sat / ${inverse.num / inverse.den} ${unit === 's' ? 's' : `${unit}s`}`
   }
   return sats(perUnit)
 }
