@@ -14,7 +14,7 @@ export interface LoadOptions {
   readonly connections: number
   readonly durationMs: number
   /** The next request as bytes; undefined ends the load. */
-  next(): Buffer | undefined
+  readonly next: () => Buffer | undefined
 }
 
 /**

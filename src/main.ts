@@ -4,6 +4,11 @@ import { CommandError, exitCodes } from './cli/exit-codes.ts'
 const [name = 'help', ...args] = process.argv.slice(2)
 const command = Object.hasOwn(commands, name) ? commands[name] : undefined
 
+// A reader that has seen enough, such as `head`, is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
+
 if (name === 'help' || name === '--help' || name === '-h') {
   console.log(usage)
 } else if (!command) {

@@ -34,6 +34,7 @@ export async function buy(args: string[]): Promise<ExitCode> {
     say(`Not there yet (${reason}); trying the same payment again in ${Math.ceil(delayMs / 1000)} s …`)
   const finish = (response: Response, paidMsat: bigint, credential: string | undefined) =>
     write(response, { output: values.output, json: values.json ?? false, paidMsat, credential })
+  let paid: string | undefined
   try {
     if (values.credential !== undefined) {
       return await finish(
@@ -42,7 +43,11 @@ export async function buy(args: string[]): Promise<ExitCode> {
         values.credential,
       )
     }
-    const outcome = await purchase(request, { ...payer(values, say), onRetry }, interrupted.signal)
+    const outcome = await purchase(
+      request,
+      { ...payer(values, say), onRetry, onPaid: (credential) => (paid = credential) },
+      interrupted.signal,
+    )
     switch (outcome.kind) {
       case 'unpaid':
         return await finish(outcome.response, 0n, undefined)
@@ -58,6 +63,8 @@ export async function buy(args: string[]): Promise<ExitCode> {
         )
     }
   } catch (thrown) {
+    if (paid !== undefined)
+      say(`Paid but not delivered. The payment is kept; try again later with --credential '${paid}'`)
     if (thrown instanceof CommandError) throw thrown
     throw new CommandError(exitCodes.unavailable, thrown instanceof Error ? thrown.message : String(thrown))
   }

@@ -1,7 +1,9 @@
 import { parseArgs } from 'node:util'
 import { type PricedExample, priceExample } from '../catalog/check-examples.ts'
 import type { Service } from '../catalog/service.ts'
+import { sats } from '../pricing/price.ts'
 import { priceRange } from '../pricing/range.ts'
+import { whole } from '../pricing/rational.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { formatAddress } from './listen.ts'
 import { loadOrExplain } from './load-or-explain.ts'
@@ -47,7 +49,7 @@ function describe(service: Service) {
 
 const describeExample = ({ example, price }: PricedExample) => ({
   title: example.title,
-  price: `${Number(price.msat) / 1000} sats`,
+  price: sats(whole(price.msat)),
   amountMsat: Number(price.msat),
   lines: price.lines.map(({ label }) => label),
 })

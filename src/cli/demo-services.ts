@@ -39,10 +39,11 @@ async function firstLine(child: ChildProcess): Promise<string> {
   let text = ''
   for await (const chunk of child.stdout ?? []) {
     text += String(chunk)
-    if (text.includes('\n')) break
+    const [line = '', rest] = text.split('\n')
+    if (rest !== undefined) return (JSON.parse(line) as { listening: string }).listening
   }
-  const line = JSON.parse(text.split('\n')[0] ?? '') as { listening: string }
-  return line.listening
+  // It ended without a word; whoever waits for its exit knows why.
+  return await new Promise<never>(() => undefined)
 }
 
 async function exited(child: ChildProcess, listen: string): Promise<never> {

@@ -6,6 +6,7 @@ import { priceRange } from '../pricing/range.ts'
 import { startDemoServices } from './demo-services.ts'
 import { CommandError, type ExitCode, exitCodes } from './exit-codes.ts'
 import { loadOrExplain, placed } from './load-or-explain.ts'
+import { defaultAdmin } from './pay.ts'
 import { placementOptions, refusePublicDevWallet } from './serve.ts'
 import { type RunningGateway, startGateway } from './start-gateway.ts'
 import { untilStopped } from './until-stopped.ts'
@@ -54,7 +55,7 @@ ${rows.join('\n')}
 
 ${purchase(publicUrl, adminUrl, catalog)}
 Or all of it in one command:
-  npx turnpike buy POST ${publicUrl}/api/l402/generate-video -d '{"prompt":"A cat walking on the surface of the moon"}'
+  npx turnpike buy POST ${publicUrl}/api/l402/generate-video -d '{"prompt":"A cat walking on the surface of the moon"}'${adminUrl === `http://${defaultAdmin}` ? '' : ` --dev-wallet ${adminUrl}`}
 
 Ctrl-C stops everything.`
 }

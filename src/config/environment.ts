@@ -1,5 +1,5 @@
 import type { ConfigPath } from './problem.ts'
-import { opaqueKeys } from './scalars.ts'
+import { isForeign } from './scalars.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -28,10 +28,10 @@ export function expandEnvironment(
   }
   if (typeof value === 'object' && value !== null) {
     return Object.fromEntries(
-      Object.entries(value).map(([key, item]) => [
-        key,
-        opaqueKeys.has(key) ? item : expandEnvironment(item, environment, onUnset, [...path, key]),
-      ]),
+      Object.entries(value).map(([key, item]) => {
+        const at = [...path, key]
+        return [key, isForeign(at) ? item : expandEnvironment(item, environment, onUnset, at)]
+      }),
     )
   }
   return value

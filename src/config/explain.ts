@@ -28,16 +28,20 @@ function explainIssue(issue: Issue, before: ConfigPath, value: unknown, shape: u
         const hint = meant === undefined ? `the keys here are ${[...known].join(', ')}` : `did you mean \`${meant}\`?`
         return { path: [...path, key], message: `is not a key that can stand here; ${hint}`, atKey: true }
       })
-    case 'invalid_union':
-      return bestBranch(issue.errors, valueAt(value, path)).flatMap((inner) => explainIssue(inner, path, value, shape))
+    case 'invalid_union': {
+      const inner = bestBranch(issue, valueAt(value, path))
+      return inner.flatMap((each) => explainIssue(each, path, value, shape))
+    }
     case 'invalid_type':
-      return [{ path, message: typeMessage(issue.expected, valueAt(value, path)), atKey: false }]
+      return [{ path, message: typeMessage(issue, valueAt(value, path)), atKey: false }]
     case 'invalid_value':
       return [{ path, message: `must be ${list(issue.values.map(String))}`, atKey: false }]
     case 'too_small':
-      return [{ path, message: `must be at least ${issue.minimum}${ofWhat(issue.origin)}`, atKey: false }]
+      return [{ path, message: ownWords(issue) ?? tooSmall(issue), atKey: false }]
     case 'too_big':
-      return [{ path, message: `must be at most ${issue.maximum}${ofWhat(issue.origin)}`, atKey: false }]
+      return [
+        { path, message: ownWords(issue) ?? `must ${bound('at most', issue.maximum, issue.origin)}`, atKey: false },
+      ]
     case 'invalid_key':
     case 'invalid_element':
       return issue.issues.map((inner) => ({ path, message: inner.message, atKey: issue.code === 'invalid_key' }))
@@ -46,36 +50,62 @@ function explainIssue(issue: Issue, before: ConfigPath, value: unknown, shape: u
   }
 }
 
+type Union = Extract<Issue, { code: 'invalid_union' }>
+
 /** The alternative that was meant: the one whose own type fits, then the one with the fewest faults. */
-function bestBranch(branches: readonly (readonly Issue[])[], value: unknown): readonly Issue[] {
-  const kind = kindOf(value)
-  const score = (issues: readonly Issue[]) => {
-    const wrongKind = issues.some(
-      (issue) => issue.path.length === 0 && ['invalid_type', 'invalid_value'].includes(issue.code),
-    )
-    return (
-      (wrongKind ? 1000 : 0) + issues.length + issues.filter((issue) => issue.code === 'unrecognized_keys').length * 10
-    )
-  }
-  const best = branches.toSorted((a, b) => score(a) - score(b))[0] ?? []
+function bestBranch(union: Union, value: unknown): readonly Issue[] {
+  const unknownKeys = (issues: readonly Issue[]) => issues.filter(({ code }) => code === 'unrecognized_keys').length
+  const score = (issues: readonly Issue[]) =>
+    (issues.some(isWrongKind) ? 1000 : 0) + issues.length + unknownKeys(issues) * 10
+  const best = union.errors.toSorted((a, b) => score(a) - score(b))[0] ?? []
   if (score(best) < 1000) return best
-  const wanted = branches.flatMap((issues) =>
-    issues.flatMap((issue) =>
-      issue.code === 'invalid_type'
-        ? [issue.expected]
-        : issue.code === 'invalid_value'
-          ? issue.values.map((each) => `\`${String(each)}\``)
-          : [],
-    ),
-  )
-  const message = `is ${kind}; expected ${list([...new Set(wanted)].map(typeName))}`
+  const advice =
+    ownWords(union) ??
+    union.errors
+      .flat()
+      .map(ownWords)
+      .find((words) => words !== undefined)
+  const message = `is ${kindOf(value)}; ${advice ?? `expected ${list([...new Set(wantedKinds(union))])}`}`
   return [{ code: 'custom', path: [], message, input: value }]
 }
 
-function typeMessage(expected: string, value: unknown): string {
-  return value === undefined
-    ? `is missing: ${typeName(expected)} is needed`
-    : `is ${kindOf(value)}; expected ${typeName(expected)}`
+/** The value as a whole is of a type that the alternative does not take. */
+const isWrongKind = (issue: Issue): boolean =>
+  issue.path.length === 0 &&
+  (issue.code === 'invalid_type' ||
+    issue.code === 'invalid_value' ||
+    (issue.code === 'invalid_union' && issue.errors.every((branch) => branch.some(isWrongKind))))
+
+const wantedKinds = (union: Union): string[] =>
+  union.errors.flat().flatMap((issue): string[] => {
+    switch (issue.code) {
+      case 'invalid_type':
+        return [typeName(issue.expected)]
+      case 'invalid_value':
+        return issue.values.map((each) => `\`${String(each)}\``)
+      case 'invalid_union':
+        return wantedKinds(issue)
+      default:
+        return []
+    }
+  })
+
+function typeMessage(issue: Extract<Issue, { code: 'invalid_type' }>, value: unknown): string {
+  const advice = ownWords(issue)
+  if (value === undefined)
+    return advice === undefined ? `is missing: ${typeName(issue.expected)} is needed` : `is missing; ${advice}`
+  return `is ${kindOf(value)}; ${advice ?? `expected ${typeName(issue.expected)}`}`
+}
+
+/** What a schema says of its own accord; the library's words begin with the same one. */
+const ownWords = ({ message }: Issue): string | undefined =>
+  /^(?:Invalid|Too|Unrecognized) /.test(message) ? undefined : message
+
+function tooSmall(issue: Extract<Issue, { code: 'too_small' }>): string {
+  const { minimum, inclusive, origin } = issue
+  if (inclusive === false) return `must be above ${minimum}`
+  if (minimum === 1 && origin === 'string') return 'must not be empty'
+  return `must ${bound('at least', minimum, origin)}`
 }
 
 const typeNames: Readonly<Record<string, string>> = {
@@ -97,7 +127,12 @@ function kindOf(value: unknown): string {
   return typeNames[typeof value] ?? typeof value
 }
 
-const ofWhat = (origin: string): string => (origin === 'string' ? ' characters' : origin === 'array' ? ' entries' : '')
+function bound(words: string, limit: number | bigint, origin: string): string {
+  if (origin !== 'string' && origin !== 'array') return `be ${words} ${limit}`
+  const one = origin === 'string' ? 'character' : 'entry'
+  const many = origin === 'string' ? 'characters' : 'entries'
+  return `have ${words} ${limit} ${limit === 1 ? one : many}`
+}
 
 const list = (words: readonly string[]): string =>
   words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`

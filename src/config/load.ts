@@ -1,17 +1,22 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import type { Config, ServiceConfig, ServiceDefinition, WalletConfig } from './config.ts'
-import { readDocument, type SettingsDocument } from './document.ts'
+import type { z } from 'zod'
+import { complete } from './complete.ts'
+import type { Config, ServiceConfig, ServiceDefinition } from './config.ts'
+import { defineService } from './definition.ts'
+import { asBlock, readDocument, type SettingsDocument } from './document.ts'
 import { type Environment, expandEnvironment } from './environment.ts'
-import { explain } from './explain.ts'
-import { inlineFiles, reason } from './files.ts'
+import { explain, type Finding } from './explain.ts'
+import { type InlineOptions, inlineFiles, reason } from './files.ts'
 import { ConfigError, type ConfigPath, type Place, type Problem } from './problem.ts'
-import { isLoopback } from './scalars.ts'
-import { type FileInput, fileSchema, longestTokenTtlMs, serviceSchema } from './schema.ts'
+import { fileSchema, serviceSchema, type TopInput, topSchema } from './schema.ts'
 import { readService } from './service.ts'
 
 export interface LoadOutcome {
-  /** Undefined when the file could not be read far enough; services with problems are left out of it. */
+  /**
+   * What could be read, for more to be judged; good for use only without problems. Undefined when the file is not even
+   * a block of keys.
+   */
   readonly config: Config | undefined
   readonly problems: readonly Problem[]
 }
@@ -34,57 +39,119 @@ export function loadConfigText(text: string, file: string, environment: Environm
   const baseDir = dirname(resolve(file))
   const main = readDocument(text, file)
   const problems: Problem[] = [...main.problems]
-  const inlined = new Map<string, { path: ConfigPath; document: SettingsDocument }>()
+  const inlined: Inlined[] = []
   const locate = (path: ConfigPath): Place => locateIn(main, inlined, path)
   const onProblem = (path: ConfigPath, message: string): void => {
     problems.push({ place: locate(path), path, message })
   }
-  if (typeof main.value !== 'object' || main.value === null || Array.isArray(main.value)) {
+  const whole = asBlock(main.value)
+  if (!whole) {
     if (problems.length === 0) onProblem([], 'is not a block of keys; begin with `services:`')
     return { config: undefined, problems }
   }
-  const expanded = expandEnvironment(main.value, environment, (name, path) => {
-    onProblem(path, `\`\${${name}}\` is not set in the environment`)
+  const unsetAt = new Set<string>()
+  const onFinding = (before: ConfigPath, { path: inner, message, atKey }: Finding): void => {
+    const path = [...before, ...inner]
+    if (unsetAt.has(path.join('/'))) return
+    problems.push({ place: atKey ? main.locateKey(path) : locate(path), path, message })
+  }
+  const unreadable = new Set<unknown>()
+  const { full, written } = putInPlace(whole, baseDir, environment, {
+    onProblem,
+    onUnset(name, path) {
+      unsetAt.add(path.join('/'))
+      onProblem(path, unset(name))
+    },
+    onUnreadable: (path) => unreadable.add(path.slice(0, 2).join(' ')),
+    onDocument(path, document) {
+      inlined.push({ path, document })
+      problems.push(...document.problems)
+    },
   })
-  const onDocument = (path: ConfigPath, document: SettingsDocument): void => {
-    inlined.set(path.join('/'), { path, document })
-    problems.push(...document.problems)
-  }
-  const full = inlineFiles(expanded, { baseDir, kinds: 'all', onProblem, onDocument }) as Record<string, unknown>
-  const asWritten = inlineFiles(main.value, {
-    baseDir,
-    kinds: 'structured',
-    onProblem: () => undefined,
-    onDocument: () => undefined,
-  }) as Record<string, unknown>
-
   const { services, ...rest } = full
-  const top = fileSchema.omit({ services: true }).safeParse(rest)
-  if (!top.success) {
-    for (const { path, message, atKey } of explain(top.error.issues, rest, fileSchema)) {
-      problems.push({ place: atKey ? main.locateKey(path) : locate(path), path, message })
-    }
-  }
-  const written = asBlock(services)
-  if (!written || Object.keys(written).length === 0)
-    onProblem(['services'], 'is missing: name at least one `path: { upstream, price }`')
-  const input: Omit<FileInput, 'services'> = top.success ? top.data : fileSchema.omit({ services: true }).parse({})
-  const raw = asBlock(asWritten.services) ?? {}
-  const parsed = Object.entries(written ?? {}).flatMap(([key, value]): ServiceConfig[] => {
+  const { input, broken, issues } = readTop(rest)
+  for (const finding of explain(issues, rest, fileSchema)) onFinding([], finding)
+  const blocks = asBlock(services) ?? {}
+  if (Object.keys(blocks).length === 0) onProblem(['services'], servicesMissing)
+  const parsed = Object.entries(blocks).flatMap(([key, value]): ServiceConfig[] => {
     const result = serviceSchema.safeParse(value)
     if (!result.success) {
-      for (const { path, message, atKey } of explain(result.error.issues, value, serviceSchema)) {
-        const here = ['services', key, ...path]
-        problems.push({ place: atKey ? main.locateKey(here) : locate(here), path: here, message })
-      }
+      for (const finding of explain(result.error.issues, value, serviceSchema)) onFinding(['services', key], finding)
       return []
     }
-    const definition = defineService(key, asBlock(value) ?? {}, asBlock(raw[key]) ?? {}, asWritten, input)
-    const service = readService(key, result.data, definition, { ...input, baseDir, onProblem })
-    return service ? [service] : []
+    const definition = defineService(
+      key,
+      asBlock(value) ?? {},
+      asBlock(asBlock(written.services)?.[key]) ?? {},
+      written,
+      input,
+    )
+    const upstreamNames = Object.keys(asBlock(rest.upstreams) ?? {})
+    const service = readService(key, result.data, definition, { ...input, upstreamNames, baseDir, onProblem })
+    return service && !unreadable.has(`services ${key}`) ? [service] : []
   })
-  const config = complete(input, parsed, { file, baseDir, locate, onProblem })
-  return { config: top.success ? config : undefined, problems }
+  return { config: complete(input, parsed, { file, baseDir, locate, onProblem, broken }), problems }
+}
+
+const servicesMissing =
+  'needs a key for each service, such as `/path: { upstream: "http://127.0.0.1:9000", price: { flat: 10 } }`'
+
+interface Whole {
+  /** With values of the environment and contents of files. */
+  readonly full: Record<string, unknown>
+  /** With contents of structured files only, so that it can be stored. */
+  readonly written: Record<string, unknown>
+}
+
+function putInPlace(
+  value: Record<string, unknown>,
+  baseDir: string,
+  environment: Environment,
+  on: Pick<InlineOptions, 'onProblem' | 'onUnreadable' | 'onDocument'> & {
+    readonly onUnset: (name: string, path: ConfigPath) => void
+  },
+): Whole {
+  const ignore = () => undefined
+  const expanded = expandEnvironment(value, environment, on.onUnset)
+  return {
+    full: inlineFiles(expanded, { baseDir, kinds: 'all', ...on }) as Record<string, unknown>,
+    written: inlineFiles(value, {
+      baseDir,
+      kinds: 'structured',
+      onProblem: ignore,
+      onUnreadable: ignore,
+      onDocument: ignore,
+    }) as Record<string, unknown>,
+  }
+}
+
+const unset = (name: string): string => `\`\${${name}}\` is not set in the environment, or is empty`
+
+interface Top {
+  readonly input: TopInput
+  /** Sections that were left out because of their problems. */
+  readonly broken: ReadonlySet<string>
+  readonly issues: readonly z.core.$ZodIssue[]
+}
+
+/** What stands around the services. Sections and upstreams with problems are left out, so that the rest can be judged. */
+function readTop(rest: Record<string, unknown>): Top {
+  const whole = topSchema.safeParse(rest)
+  if (whole.success) return { input: whole.data, broken: new Set(), issues: [] }
+  const { issues } = whole.error
+  const broken = new Set(
+    issues.flatMap((issue) =>
+      issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : [String(issue.path[0])],
+    ),
+  )
+  const brokenUpstreams = new Set(issues.flatMap(({ path }) => (path[0] === 'upstreams' ? [path[1]] : [])))
+  const upstreams = Object.entries(asBlock(rest.upstreams) ?? {}).filter(([name]) => !brokenUpstreams.has(name))
+  const kept = Object.entries(rest).filter(([key]) => !broken.has(key))
+  return {
+    input: topSchema.parse({ ...Object.fromEntries(kept), upstreams: Object.fromEntries(upstreams) }),
+    broken,
+    issues,
+  }
 }
 
 /** @throws ConfigError when the definition needs something that is no longer there, such as an unset `${NAME}` */
@@ -95,138 +162,41 @@ export function readDefinition(definition: ServiceDefinition, environment: Envir
     problems.push({ place, path, message })
   }
   const expanded = expandEnvironment(definition.served, environment, (name, path) => {
-    onProblem(path, `\`\${${name}}\` is not set in the environment`)
+    onProblem(path, unset(name))
   })
-  const served = inlineFiles(expanded, { baseDir: '/', kinds: 'all', onProblem, onDocument: () => undefined })
+  const ignore = () => undefined
+  const served = inlineFiles(expanded, {
+    baseDir: '/',
+    kinds: 'all',
+    onProblem,
+    onUnreadable: ignore,
+    onDocument: ignore,
+  })
   const parsed = serviceSchema.safeParse({ ...(served as object), ...definition.sold, name: definition.name })
   const defaults = fileSchema.shape.defaults.parse({})
   const service = parsed.success
-    ? readService(definition.key, parsed.data, definition, { upstreams: {}, defaults, baseDir: '/', onProblem })
+    ? readService(definition.key, parsed.data, definition, {
+        upstreams: {},
+        upstreamNames: [],
+        defaults,
+        baseDir: '/',
+        onProblem,
+      })
     : undefined
   if (!parsed.success) onProblem([], parsed.error.message)
   if (!service || problems.length > 0) throw new ConfigError(problems)
   return service
 }
 
-/** Everything that shapes, prices and serves one service, with defaults and the shared upstream written out. */
-function defineService(
-  key: string,
-  full: Record<string, unknown>,
-  written: Record<string, unknown>,
-  file: Record<string, unknown>,
-  input: Omit<FileInput, 'services'>,
-): ServiceDefinition {
-  const { request, price } = full
-  const { request: _request, price: _price, examples: _examples, upstream, ...others } = written
-  const use = asBlock(upstream)?.use
-  const shared = typeof use === 'string' ? asBlock(asBlock(file.upstreams)?.[use]) : undefined
-  const path = asBlock(upstream)?.path
-  const url =
-    typeof shared?.url === 'string' && typeof path === 'string'
-      ? `${shared.url.replace(/\/$/, '')}${path}`
-      : shared?.url
-  const { defaults } = input
-  const result = { ttl: `${defaults.result.ttl}ms`, max_bytes: defaults.result.max_bytes, ...asBlock(others.result) }
-  return {
-    format: 1,
-    name: key,
-    key,
-    sold: { price, request: { max_bytes: defaults.request.max_bytes, ...asBlock(request) } },
-    served: {
-      attempts: defaults.attempts,
-      timeout: writtenTimeout(defaults.timeout),
-      ...others,
-      result,
-      upstream: shared ? { ...shared, url } : upstream,
-    },
-  }
+interface Inlined {
+  readonly path: ConfigPath
+  readonly document: SettingsDocument
 }
 
-function writtenTimeout(timeout: FileInput['defaults']['timeout']): unknown {
-  if (typeof timeout === 'number') return `${timeout}ms`
-  return Object.fromEntries(Object.entries(timeout).map(([key, ms]) => [key, `${ms}ms`]))
-}
-
-interface Frame {
-  readonly file: string
-  readonly baseDir: string
-  readonly locate: (path: ConfigPath) => Place
-  readonly onProblem: (path: ConfigPath, message: string) => void
-}
-
-/** The rules that join sections of the file, and the finished configuration. */
-function complete(input: Omit<FileInput, 'services'>, services: readonly ServiceConfig[], frame: Frame): Config {
-  const { onProblem } = frame
-  if (!isLoopback(input.admin.listen.host) && input.admin.token === undefined) {
-    onProblem(
-      ['admin', 'listen'],
-      'is not a loopback address, so `token_file` is needed: everything there can spend and read',
-    )
-  }
-  const longestCallMs = Math.max(
-    0,
-    ...services.filter(({ price }) => price !== 'free').map(({ timeouts }) => timeouts.totalMs),
-  )
-  const needed = input.lightning.invoice_expiry + longestCallMs + retryWindowMs
-  if (input.l402.token_ttl < needed) {
-    const minutes = Math.ceil(needed / 60_000)
-    onProblem(
-      ['l402', 'token_ttl'],
-      `is too short: an invoice paid in its last second, the longest call and a retry need ${minutes}m`,
-    )
-  }
-  if (input.l402.token_ttl > longestTokenTtlMs) onProblem(['l402', 'token_ttl'], 'is above 366d')
-  return Object.freeze({
-    file: frame.file,
-    listen: input.listen,
-    admin: { listen: input.admin.listen, token: input.admin.token },
-    health: input.health,
-    publicUrl: input.public_url?.replace(/\/$/, ''),
-    contact: input.contact,
-    dataDir: resolve(frame.baseDir, input.data),
-    site: input.site,
-    lightning: {
-      wallets: readWallets(input.lightning.wallet, onProblem),
-      invoiceExpiryMs: input.lightning.invoice_expiry,
-      timeoutMs: input.lightning.timeout,
-    },
-    l402: { tokenTtlMs: input.l402.token_ttl, legacyLsat: input.l402.legacy_lsat },
-    log: input.log,
-    services,
-    locate: frame.locate,
-  })
-}
-
-/** How long a buyer may take to come back after a failure. */
-const retryWindowMs = 10 * 60_000
-
-function readWallets(
-  input: FileInput['lightning']['wallet'],
-  onProblem: (path: ConfigPath, message: string) => void,
-): WalletConfig[] {
-  const path = ['lightning', 'wallet']
-  const list = input === 'dev' ? [{ dev: {} }] : Array.isArray(input) ? input : [input]
-  const names = new Set<string>()
-  return list.map((wallet, index): WalletConfig => {
-    const at = Array.isArray(input) ? [...path, index] : path
-    const name = ('name' in wallet ? wallet.name : undefined) ?? 'dev'
-    if (names.has(name)) onProblem(at, `another wallet has the name \`${name}\` too; give each a \`name\` of its own`)
-    names.add(name)
-    return { name, kind: 'dev', path: at }
-  })
-}
-
-function locateIn(
-  main: SettingsDocument,
-  inlined: ReadonlyMap<string, { path: ConfigPath; document: SettingsDocument }>,
-  path: ConfigPath,
-): Place {
-  for (const { path: at, document } of inlined.values()) {
+function locateIn(main: SettingsDocument, inlined: readonly Inlined[], path: ConfigPath): Place {
+  for (const { path: at, document } of inlined) {
     if (at.every((key, index) => path[index] === key)) return document.locate(path.slice(at.length))
   }
-  const direct = main.locate(path)
-  return direct
+  // A service is known by its key, and what is wrong with it as a whole is wrong there.
+  return path.length === 2 && path[0] === 'services' ? main.locateKey(path) : main.locate(path)
 }
-
-const asBlock = (value: unknown): Record<string, unknown> | undefined =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined

@@ -1,32 +1,36 @@
 import { z } from 'zod'
 import { type Reading, readAmount } from '../pricing/amount.ts'
-import { type FieldRef, parseField } from '../pricing/field.ts'
-import { type Rational, roundUp } from '../pricing/rational.ts'
+import type { FieldRef } from '../pricing/field.ts'
+import { compare, type Rational, roundUp } from '../pricing/rational.ts'
 import type { LineSpec, PriceSpec, QuantitySpec } from '../pricing/spec.ts'
-import { rateSchema, readRateSpec } from './rate.ts'
+import { type RateFrame, rateSchema, readFieldRef, readRateSpec } from './rate.ts'
 
 /** `price:` of a service → {@link PriceSpec}, or `free`. */
 
-const written = z.union([z.string(), z.number()])
+const written = z
+  .union([z.string(), z.number()], {
+    error: 'write sats as a number (`7500`) or an amount with a unit (`500 msat`)',
+  })
+  .meta({ title: 'amount' })
 
 const amount = (description: string) =>
   written.describe(description).transform((value, context) => settle(readAmount(value), context))
 
 const positiveInt = z.int().positive()
 
-export const fieldRef = z
+const fieldRef = z
   .string()
-  .describe('A field: `input.*.content` in the body, `?steps` in the query, `:style` in the path')
+  .meta({ title: 'field' })
   .transform((text, context): FieldRef => {
-    const field = parseField(text)
-    if (field) return field
-    context.addIssue(
-      `\`${text}\` is not a field; write \`name\` or \`list.*.name\` (body), \`?name\` (query) or \`:name\` (path)`,
-    )
+    const reading = readFieldRef(text)
+    if (reading.ok) return reading.value
+    context.addIssue(reading.problem)
     return z.NEVER
   })
 
-const fieldList = z.union([fieldRef.transform((field) => [field]), z.array(fieldRef).min(1)])
+const fieldList = z.union([fieldRef.transform((field) => [field]), z.array(fieldRef).min(1)], {
+  error: 'write the field that the price is measured by, or a list of fields',
+})
 
 const metered = {
   of: fieldList.describe('The field or fields it is measured by; several are added up'),
@@ -65,16 +69,17 @@ type LineInput = z.output<z.ZodObject<typeof lineShape>>
 const priceObject = z
   .strictObject({
     ...lineShape,
-    sum: z.array(line).min(2).describe('Several lines added up').optional(),
+    sum: z.array(line).min(2, 'needs two lines or more').describe('Several lines added up').optional(),
     min: amount('The least a request costs').optional(),
     max: amount('The most a request costs').optional(),
-    round_to: amount('Prices are rounded up to a multiple of this').default({ num: 1000n, den: 1n }),
+    round_to: amount('Prices are rounded up to a multiple of this').prefault(1),
   })
   .transform((input, context): PriceSpec => {
     const { sum, min, max, round_to: roundTo, ...own } = input
     const given = lineKeys.filter((key) => own[key] !== undefined)
     if (given.length + (sum ? 1 : 0) !== 1) {
-      context.addIssue(`give exactly one of ${lineKeys.map((key) => `\`${key}\``).join(', ')} and \`sum\``)
+      if (!hasUnknownKey(context))
+        context.addIssue(`give exactly one of ${lineKeys.map((key) => `\`${key}\``).join(', ')} and \`sum\``)
       return z.NEVER
     }
     const roundToMsat = roundUp(roundTo, 1n)
@@ -89,7 +94,7 @@ const priceObject = z
         message: 'must be a multiple of `round_to`, or rounding up would pass it',
       })
     }
-    checkRange(min, max, [], context)
+    checkBounds(min, max, [], context)
     return {
       lines: sum ?? [toLine(own, context)],
       ...(min && { min }),
@@ -99,13 +104,16 @@ const priceObject = z
   })
 
 export const priceSchema = z
-  .union([z.literal('free').describe('No payment: requests pass straight through'), priceObject])
+  .union([z.literal('free').describe('No payment: requests pass straight through'), priceObject], {
+    error: 'write `free`, or a rule such as `{ flat: 7500 }`',
+  })
   .describe('What a request costs')
 
 function toLine(input: LineInput, context: z.RefinementCtx): LineSpec {
   const given = lineKeys.filter((key) => input[key] !== undefined)
   if (given.length !== 1) {
-    context.addIssue(`give exactly one of ${lineKeys.map((key) => `\`${key}\``).join(', ')}`)
+    if (!hasUnknownKey(context))
+      context.addIssue(`give exactly one of ${lineKeys.map((key) => `\`${key}\``).join(', ')}`)
     return z.NEVER
   }
   if (input.flat) {
@@ -137,11 +145,13 @@ function toLine(input: LineInput, context: z.RefinementCtx): LineSpec {
 type Metered = z.output<typeof perUnit>
 
 function meteredLine(quantity: QuantitySpec, input: Metered, key: string, context: z.RefinementCtx): LineSpec {
-  checkRange(input.min, input.max, [key], context)
+  const { min, max } = input
+  checkBounds(min, max, [key], context)
   if (input.min_units !== undefined && input.max_units !== undefined && input.min_units > input.max_units) {
     context.addIssue({ code: 'custom', path: [key, 'max_units'], message: 'is below `min_units`' })
   }
-  return { quantity, rate: readRateSpec(input.rate, { min: input.min, max: input.max }, [key, 'rate'], context) }
+  const frame: RateFrame = { min, max, quantity, path: [key, 'rate'], context }
+  return { quantity, rate: readRateSpec(input.rate, frame) }
 }
 
 const limits = ({ min_units: min, max_units: max }: Metered) => ({
@@ -149,11 +159,15 @@ const limits = ({ min_units: min, max_units: max }: Metered) => ({
   ...(max !== undefined && { maxUnits: BigInt(max) }),
 })
 
-function checkRange(min: Rational | undefined, max: Rational | undefined, path: string[], context: z.RefinementCtx) {
-  if (min && max && min.num * max.den > max.num * min.den) {
+function checkBounds(min: Rational | undefined, max: Rational | undefined, path: string[], context: z.RefinementCtx) {
+  if (max && max.num <= 0n) context.addIssue({ code: 'custom', path: [...path, 'max'], message: 'must be above 0' })
+  if (min && max && compare(min, max) > 0)
     context.addIssue({ code: 'custom', path: [...path, 'max'], message: 'is below `min`' })
-  }
 }
+
+/** A mistyped key has been reported by then, and is the one that is missing. */
+const hasUnknownKey = (context: z.RefinementCtx): boolean =>
+  context.issues.some(({ code }) => code === 'unrecognized_keys')
 
 function settle<T>(reading: Reading<T>, context: z.RefinementCtx): T {
   if (reading.ok) return reading.value

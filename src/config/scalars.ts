@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { ConfigPath } from './problem.ts'
 
 /**
  * The scalars of the configuration file: each reads what an operator writes and yields one number or record, with the
@@ -18,8 +19,8 @@ const sizeUnitBytes: Readonly<Record<string, number>> = {
 
 /** `90s`, `6m`, `1h30m` → milliseconds, above 0. */
 export const durationMs = z
-  .string({ error: 'is a time: write a number with a unit, such as `60s`, `10m` or `24h`' })
-  .meta({ pattern: '^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d))+$', examples: ['60s', '10m', '24h'] })
+  .string({ error: 'write a time with a unit, such as `60s`, `10m` or `24h`' })
+  .meta({ title: 'time', pattern: '^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d) *)+$|\\$\\{', examples: ['60s', '10m', '24h'] })
   .transform((text, context) => {
     const parts = [...text.matchAll(/([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)/g)]
     const whole = parts.map(([part]) => part).join('')
@@ -36,8 +37,8 @@ export const durationMs = z
 
 /** `16MiB`, `500kB`, `1048576` → bytes, above 0. */
 export const sizeBytes = z
-  .union([z.string(), z.number()])
-  .meta({ examples: ['64KiB', '16MiB', 1048576] })
+  .union([z.string(), z.number()], { error: 'write bytes or a size with a unit, such as `64KiB` or `16MiB`' })
+  .meta({ title: 'size', examples: ['64KiB', '16MiB', 1048576] })
   .transform((written, context) => {
     const match = /^([0-9]+(?:\.[0-9]+)?)\s*([kmg]?i?b)?$/i.exec(String(written))
     const bytes = match ? Number(match[1]) * (sizeUnitBytes[(match[2] ?? 'b').toLowerCase()] ?? Number.NaN) : Number.NaN
@@ -57,8 +58,8 @@ export interface ListenAddress {
 
 /** `127.0.0.1:8402`, `[::1]:8402`, `0.0.0.0:0` → host and port. */
 export const listenAddress = z
-  .string()
-  .meta({ examples: ['127.0.0.1:8402', '[::1]:8402'] })
+  .string({ error: 'write host and port, such as `127.0.0.1:8402`' })
+  .meta({ title: 'address', examples: ['127.0.0.1:8402', '[::1]:8402'] })
   .transform((text, context): ListenAddress => {
     const address = parseListenAddress(text)
     if (address) return address
@@ -80,42 +81,63 @@ export function isLoopback(host: string): boolean {
 
 /** A service or upstream name: it stands in caveats, metrics and the ledger. */
 export const slug = z
-  .string()
-  .regex(/^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/, 'must be 1 to 40 characters of `a-z`, `0-9` and `-`, not at an end')
+  .string({ error: 'write a name of `a-z`, `0-9` and `-`; a number needs quotes' })
+  .regex(
+    /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/,
+    'must be 1 to 40 characters of `a-z`, `0-9` and `-`, with no `-` at either end',
+  )
+  .meta({ title: 'name' })
 
 /** An absolute http or https URL without user, query or fragment. */
-export const httpUrl = z.string().superRefine((text, context) => {
-  const problem = httpUrlProblem(text)
-  if (problem) context.addIssue(problem)
-})
+export const httpUrl = z
+  .string({ error: 'write a URL, such as `http://127.0.0.1:9000`' })
+  .meta({ title: 'URL' })
+  .superRefine((text, context) => {
+    const problem = httpUrlProblem(text)
+    if (problem) context.addIssue(problem)
+  })
 
 function httpUrlProblem(text: string): string | undefined {
   if (!/^https?:\/\//i.test(text)) return `\`${text}\` is not a URL; begin with \`http://\` or \`https://\``
-  if (!URL.canParse(text)) return `\`${text}\` is not a URL`
+  if (!URL.canParse(text)) return `\`${text}\` is not a URL; write for example \`http://127.0.0.1:9000\``
   const url = new URL(text)
   if (url.username !== '' || url.password !== '')
-    return 'a URL here has no user or password; use `headers` for credentials'
-  if (text.includes('?') || text.includes('#')) return 'a URL here has no query or fragment'
+    return 'may have no user and password in it; put credentials into `headers`'
+  if (text.includes('?') || text.includes('#'))
+    return 'may have no query or fragment; the query of the request is passed on'
   return undefined
 }
 
 /**
- * A value that may instead be given as the name of a file, `x_file`: `structured` files are parsed as JSON or YAML,
- * `text` files have their last line break removed. The loader puts the content under `x` before validation.
+ * The values that may instead be given as the name of a file, `x_file`: `structured` files are parsed as JSON or YAML,
+ * `text` files have their last line break removed. The loader puts the content under `x` before validation. Every
+ * header may be given this way too.
  */
-export const fileKeys: Readonly<Record<string, 'structured' | 'text'>> = {
-  schema: 'structured',
-  query: 'structured',
-  table: 'structured',
-  aliases: 'structured',
-  body: 'structured',
-  token: 'text',
+const fileKinds: ReadonlyMap<string, 'structured' | 'text'> = new Map([
+  ['schema', 'structured'],
+  ['query', 'structured'],
+  ['table', 'structured'],
+  ['aliases', 'structured'],
+  ['body', 'structured'],
+  ['token', 'text'],
+  ['ca', 'text'],
+])
+
+/** How the file that `x_file` names is read; undefined where `path` is not that of such a key. */
+export function fileKindAt(path: ConfigPath): 'structured' | 'text' | undefined {
+  const key = String(path.at(-1))
+  if (!key.endsWith('_file')) return undefined
+  return path.at(-2) === 'headers' ? 'text' : fileKinds.get(key.slice(0, -'_file'.length))
 }
 
-/** Keys whose values are somebody else's language: nothing in them is a file name or a `${NAME}` of ours. */
-export const opaqueKeys: ReadonlySet<string> = new Set(['schema', 'query', 'body', 'form', 'table', 'aliases'])
+const foreignKeys: ReadonlySet<unknown> = new Set(['schema', 'query', 'body', 'form', 'table', 'aliases'])
+/** Sections whose keys are names that an operator chooses. */
+const namingKeys: ReadonlySet<unknown> = new Set(['upstreams', 'headers'])
 
-/** How a key that ends in `_file` is read; keys the table does not name are secrets, hence text. */
-export const fileKind = (key: string): 'structured' | 'text' => fileKeys[key] ?? 'text'
+/** Whether a value is somebody else's language: nothing in it is a file name or a `${NAME}` of ours. */
+export const isForeign = (path: ConfigPath): boolean => foreignKeys.has(path.at(-1)) && !namingKeys.has(path.at(-2))
 
-export const filePath = z.string().min(1).describe('Name of a file, relative to this one')
+export const filePath = z
+  .string()
+  .min(1)
+  .meta({ title: 'file name', description: 'Name of a file to read it from, relative to this one' })

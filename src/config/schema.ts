@@ -12,17 +12,21 @@ const MiB = 2 ** 20
 const minute = 60_000
 const hour = 60 * minute
 
-const headerName = z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'is not a header name: letters, digits and `-`')
+const headerName = z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'is not a header name: write letters, digits and `-`')
+/** By the time this is read, `Name_file` has become `Name`; editors see it as it was written. */
+const headerKey = z
+  .string()
+  .regex(/^[A-Za-z0-9-]{1,64}(?:_file)?$/, 'is not a header name: write letters, digits and `-`')
 const headerValue = z.string().regex(/^[\t\x20-\x7e]*$/, 'may hold only printable ASCII')
 const headers = z
-  .record(headerName, headerValue)
+  .record(headerKey, headerValue)
   .describe('Headers set on every request to the upstream; they replace what the client sent')
 const forwardHeaders = z.array(headerName).describe('Headers of the client that are passed on, besides the usual ones')
 
 /** A JSON Schema; compiled, and judged in full, by the catalog. */
-const jsonSchema = z.union([z.record(z.string(), z.unknown()), z.boolean()])
+const jsonSchema = z.union([z.record(z.string(), z.unknown()), z.boolean()]).meta({ title: 'JSON Schema' })
 
-const listener = z.strictObject({ listen: listenAddress })
+const listener = z.strictObject({ listen: listenAddress.describe('Where probes connect') })
 
 const upstreamShape = {
   url: httpUrl.describe(
@@ -44,11 +48,17 @@ const namedUpstream = z.strictObject(upstreamShape)
 const upstreamRef = z
   .union([
     httpUrl.describe('A URL'),
-    z.strictObject({
-      use: slug.describe('The name of an entry of `upstreams`'),
-      path: z.string().startsWith('/').describe('Path on that upstream; without it the path of the request').optional(),
-    }),
-    z.strictObject(upstreamShape),
+    z
+      .strictObject({
+        use: slug.describe('The name of an entry of `upstreams`'),
+        path: z
+          .string()
+          .regex(/^\//, 'must begin with `/`')
+          .describe('Path on that upstream; without it the path of the request')
+          .optional(),
+      })
+      .describe('An entry of `upstreams`, with the path on it'),
+    z.strictObject(upstreamShape).describe('An upstream of this service alone, written out'),
   ])
   .describe('Where requests go: a URL, an entry of `upstreams`, or both written out')
 
@@ -63,8 +73,11 @@ const timeouts = z
   ])
   .describe('How long a call may take: one time for the whole call, or `{ total, first_byte, idle }`')
 
+const resultTtl = 'How long a stored result is kept for the buyer'
+const attemptsMeaning = 'Failed calls after which the payment is given up and due for a refund'
+
 const resultShape = {
-  ttl: durationMs.describe('How long a stored result is kept for the buyer').optional(),
+  ttl: durationMs.describe(resultTtl).optional(),
   max_bytes: sizeBytes.describe('The largest result').optional(),
 }
 
@@ -84,58 +97,78 @@ const requestSection = z.strictObject({
     .describe('What becomes of body fields and query parameters that the schema does not name'),
 })
 
+const formFile = z.strictObject({
+  file: filePath,
+  content_type: z.string().describe('Its media type; default `application/octet-stream`').optional(),
+})
+
 const example = z.strictObject({
   title: z.string().describe('What it shows').optional(),
-  path: z.string().startsWith('/').describe('A path that the key matches, where the key has parameters').optional(),
-  query: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+  path: z
+    .string()
+    .regex(/^\//, 'must begin with `/`')
+    .describe('A path that the key matches, where the key has parameters')
+    .optional(),
+  query: z
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+    .describe('The query parameters')
+    .optional(),
   body: z.unknown().describe('The JSON body').optional(),
   body_file: filePath.optional(),
   form: z
-    .record(z.string(), z.union([z.string(), z.strictObject({ file: filePath, content_type: z.string().optional() })]))
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean(), formFile]))
     .describe('The fields of a multipart/form-data body')
     .optional(),
 })
 
 const onDelivery = z.strictObject({
-  on_delivery: z.strictObject({ hold: durationMs.describe('How long the payment may be held while the work runs') }),
+  on_delivery: z
+    .strictObject({ hold: durationMs.describe('How long the payment may be held while the work runs') })
+    .describe('The money is taken once the result is stored'),
 })
 
-export const serviceSchema = z.strictObject({
-  name: slug.describe('Its name in tokens, ledger and metrics; default: made from the path').optional(),
-  title: z.string().describe('A heading for people').optional(),
-  description: z.string().describe('A sentence for people').optional(),
-  upstream: upstreamRef,
-  price: priceSchema,
-  charge: z
-    .union([z.enum(['upfront', 'on_delivery']), onDelivery])
-    .describe('When the money is taken: before the work, or once the result is stored')
-    .optional(),
-  request: requestSection.describe('What a request must look like').optional(),
-  result: z
-    .strictObject({
-      ...resultShape,
-      schema: jsonSchema.describe('JSON Schema that a JSON result must match to count as delivered').optional(),
-      schema_file: filePath.optional(),
-    })
-    .describe('What a result may look like and how long it is kept')
-    .optional(),
-  timeout: timeouts.optional(),
-  attempts: z
-    .int()
-    .min(1)
-    .max(20)
-    .describe('Failed calls after which the payment is given up and due for a refund')
-    .optional(),
-  stream: z.boolean().describe('Send bytes on as they come, instead of once the whole result is stored').default(false),
-  allow_unframed: z
-    .boolean()
-    .describe('Take answers whose end is marked only by the end of the connection, which may be cut short unnoticed')
-    .default(false),
-  websocket: z.boolean().describe('Pass WebSocket upgrades through (free routes only)').default(false),
-  headers: headers.optional(),
-  forward_headers: forwardHeaders.optional(),
-  examples: z.array(example).describe('Requests that are checked and priced at load, and shown to buyers').default([]),
-})
+export const serviceSchema = z.strictObject(
+  {
+    name: slug.describe('Its name in tokens, ledger and metrics; default: made from the path').optional(),
+    title: z.string().describe('A heading for people').optional(),
+    description: z.string().describe('A sentence for people').optional(),
+    upstream: upstreamRef,
+    price: priceSchema,
+    charge: z
+      .union([z.enum(['upfront', 'on_delivery']), onDelivery], { error: 'write `upfront` or `on_delivery`' })
+      .describe('When the money is taken: before the work, or once the result is stored')
+      .optional(),
+    request: requestSection.describe('What a request must look like').optional(),
+    result: z
+      .strictObject({
+        ...resultShape,
+        schema: jsonSchema.describe('JSON Schema that a JSON result must match to count as delivered').optional(),
+        schema_file: filePath.optional(),
+      })
+      .describe('What a result may look like and how long it is kept')
+      .optional(),
+    timeout: timeouts.optional(),
+    attempts: z.int().min(1).max(20).describe(attemptsMeaning).optional(),
+    stream: z
+      .boolean()
+      .describe('Send bytes on as they come, instead of once the whole result is stored')
+      .default(false),
+    allow_unframed: z
+      .boolean()
+      .describe('Take answers whose end is marked only by the end of the connection, which may be cut short unnoticed')
+      .default(false),
+    websocket: z.boolean().describe('Pass WebSocket upgrades through (free routes only)').default(false),
+    headers: headers.optional(),
+    forward_headers: forwardHeaders.optional(),
+    examples: z
+      .array(example)
+      .describe('Requests that are checked and priced at load, and shown to buyers')
+      .default([]),
+  },
+  {
+    error: ({ code }) => (code === 'invalid_type' ? 'write `{ upstream: …, price: … }`' : undefined),
+  },
+)
 
 export type ServiceInput = z.output<typeof serviceSchema>
 export type ExampleInput = z.output<typeof example>
@@ -151,10 +184,12 @@ const oneWallet = z
   })
 
 const walletList = z
-  .union([z.literal('dev'), oneWallet, z.array(oneWallet).min(1)])
+  .union([z.literal('dev'), oneWallet, z.array(oneWallet).min(1)], {
+    error: 'write `dev`, a wallet such as `{ name: main, dev: {} }`, or a list of wallets',
+  })
   .describe('Where the money goes: `dev`, one wallet, or a list in failover order')
 
-/** The file without its services, each of which is read on its own so that one bad one does not hide the others. */
+/** The whole file. Each service is also read on its own, so that one bad one does not hide the others. */
 export const fileSchema = z.strictObject({
   listen: listenAddress.describe('Where buyers connect').prefault('127.0.0.1:8402'),
   admin: z
@@ -201,20 +236,33 @@ export const fileSchema = z.strictObject({
   defaults: z
     .strictObject({
       timeout: timeouts.prefault('60s'),
-      result: z.strictObject({ ttl: durationMs.prefault('24h'), max_bytes: sizeBytes.prefault('64MiB') }).prefault({}),
-      request: z.strictObject({ max_bytes: sizeBytes.prefault('1MiB') }).prefault({}),
-      attempts: z.int().min(1).max(20).default(3),
+      result: z
+        .strictObject({
+          ttl: durationMs.describe(resultTtl).prefault('24h'),
+          max_bytes: sizeBytes.describe('The largest result').prefault('64MiB'),
+        })
+        .prefault({})
+        .describe('Results'),
+      request: z
+        .strictObject({ max_bytes: sizeBytes.describe('The largest body').prefault('1MiB') })
+        .prefault({})
+        .describe('Requests'),
+      attempts: z.int().min(1).max(20).describe(attemptsMeaning).default(3),
     })
     .prefault({})
     .describe('What services take over that do not say otherwise'),
   log: z
-    .strictObject({ level: z.enum(['silent', 'error', 'warn', 'info', 'debug']).default('info') })
+    .strictObject({
+      level: z.enum(['silent', 'error', 'warn', 'info', 'debug']).describe('The least that is logged').default('info'),
+    })
     .prefault({})
     .describe('Logging'),
   upstreams: z.record(slug, namedUpstream).describe('Upstreams that several services share').default({}),
   services: z.record(z.string(), serviceSchema).describe('What is sold: `[METHOD ][host]/path` → service'),
 })
 
-export type FileInput = z.output<typeof fileSchema>
+/** The file without its services. */
+export const topSchema = fileSchema.omit({ services: true })
+export type TopInput = z.output<typeof topSchema>
 export const maxBodyBytes = 256 * MiB
 export const longestTokenTtlMs = 366 * 24 * hour

@@ -11,16 +11,19 @@ import type {
   UpstreamConfig,
 } from './config.ts'
 import { reason } from './files.ts'
+import { nearest } from './nearest.ts'
 import type { ConfigPath } from './problem.ts'
-import { type ExampleInput, type FileInput, maxBodyBytes, type ServiceInput } from './schema.ts'
+import { type ExampleInput, maxBodyBytes, type ServiceInput, type TopInput } from './schema.ts'
 import { parsePattern, parseServiceKey, slugOf } from './service-key.ts'
 
 /** One parsed service, its shared upstream and the defaults → {@link ServiceConfig}. */
 export interface ServiceContext {
-  readonly upstreams: FileInput['upstreams']
-  readonly defaults: FileInput['defaults']
+  readonly upstreams: TopInput['upstreams']
+  /** The names of all entries of `upstreams`, also of those that could not be read. */
+  readonly upstreamNames: readonly string[]
+  readonly defaults: TopInput['defaults']
   readonly baseDir: string
-  onProblem(path: ConfigPath, message: string): void
+  readonly onProblem: (path: ConfigPath, message: string) => void
 }
 
 const defaultHoldMs = 20_000
@@ -33,17 +36,16 @@ export function readService(
 ): ServiceConfig | undefined {
   const path: ConfigPath = ['services', keyText]
   const key = parseServiceKey(keyText)
-  if ('problem' in key) {
-    context.onProblem(path, key.problem)
-    return undefined
-  }
+  if ('problem' in key) context.onProblem(path, key.problem)
   const upstream = readUpstream(input, path, context)
   const request = input.request
   const maxBytes = request?.max_bytes ?? context.defaults.request.max_bytes
   if (maxBytes > maxBodyBytes)
-    context.onProblem([...path, 'request', 'max_bytes'], 'is above 256MiB, the most that is held in memory')
+    context.onProblem([...path, 'request', 'max_bytes'], 'must be at most 256MiB, since a body is held in memory')
+  if (input.timeout) checkTimeouts(input.timeout, context.defaults.timeout, [...path, 'timeout'], context.onProblem)
+  const examples = input.examples.map((example, index) => readExample(example, [...path, 'examples', index], context))
   const contentType = request?.content_type
-  if (!upstream) return undefined
+  if (!upstream || 'problem' in key) return undefined
   return {
     name: input.name ?? slugOf(key),
     keyText,
@@ -72,7 +74,7 @@ export function readService(
       maxBytes: input.result?.max_bytes ?? context.defaults.result.max_bytes,
       schema: input.result?.schema,
     },
-    examples: input.examples.map((example, index) => readExample(example, [...path, 'examples', index], context)),
+    examples,
     definition: { ...definition, name: input.name ?? slugOf(key) },
   }
 }
@@ -81,10 +83,12 @@ function readUpstream(input: ServiceInput, path: ConfigPath, context: ServiceCon
   const at = [...path, 'upstream']
   const written = typeof input.upstream === 'string' ? { url: input.upstream } : input.upstream
   const shared = 'use' in written ? context.upstreams[written.use] : written
-  if ('use' in written && !shared) {
-    const names = Object.keys(context.upstreams)
+  if ('use' in written && !context.upstreamNames.includes(written.use)) {
+    const names = context.upstreamNames
+    const meant = nearest(written.use, names)
     const known = names.length === 0 ? 'there are none' : `there are ${names.join(', ')}`
-    context.onProblem([...at, 'use'], `\`${written.use}\` is not an entry of \`upstreams\`; ${known}`)
+    const hint = meant === undefined ? known : `did you mean \`${meant}\`?`
+    context.onProblem([...at, 'use'], `\`${written.use}\` is not an entry of \`upstreams\`; ${hint}`)
   }
   if (!shared || !URL.canParse(shared.url)) return undefined
   const url = new URL(shared.url)
@@ -92,7 +96,7 @@ function readUpstream(input: ServiceInput, path: ConfigPath, context: ServiceCon
   const own = /^https?:\/\/[^/]*(\/.*)?$/i.exec(shared.url)?.[1]
   const template = 'use' in written ? joinPaths(own, written.path) : own
   const parsed = template === undefined ? undefined : parsePattern(template)
-  if (parsed && 'problem' in parsed) context.onProblem(at, `the path \`${template}\` ${parsed.problem}`)
+  if (parsed && 'problem' in parsed) context.onProblem(at, `has the path \`${template}\`: ${parsed.problem}`)
   const lower = (headers: Record<string, string> | undefined) =>
     Object.fromEntries(Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]))
   return {
@@ -115,18 +119,37 @@ function joinPaths(shared: string | undefined, own: string | undefined): string 
   return shared === undefined ? own : `${shared.replace(/\/$/, '')}${own}`
 }
 
-type TimeoutInput = FileInput['defaults']['timeout']
+type TimeoutInput = TopInput['defaults']['timeout']
 
+/** One time is for the whole call and stands alone; of several, those that are not given are the file's. */
 function readTimeouts(input: TimeoutInput, defaults: TimeoutInput): Timeouts {
-  const total =
-    (typeof input === 'number' ? input : input.total) ??
-    (typeof defaults === 'number' ? defaults : defaults.total) ??
-    60_000
-  const parts = typeof input === 'number' ? {} : input
+  const parts =
+    typeof input === 'number' ? { total: input } : { ...(typeof defaults === 'object' && defaults), ...input }
+  const totalMs = totalOf(input, defaults)
   return {
-    totalMs: total,
-    firstByteMs: Math.min(parts.first_byte ?? total, total),
-    idleMs: Math.min(parts.idle ?? total, total),
+    totalMs,
+    firstByteMs: Math.min(parts.first_byte ?? totalMs, totalMs),
+    idleMs: Math.min(parts.idle ?? totalMs, totalMs),
+  }
+}
+
+const totalOf = (input: TimeoutInput, defaults: TimeoutInput): number =>
+  (typeof input === 'number' ? input : input.total) ??
+  (typeof defaults === 'number' ? defaults : defaults.total) ??
+  60_000
+
+/** A part that is longer than the whole would never be reached. */
+export function checkTimeouts(
+  input: TimeoutInput,
+  defaults: TimeoutInput,
+  path: ConfigPath,
+  onProblem: ServiceContext['onProblem'],
+): void {
+  if (typeof input === 'number') return
+  const totalMs = totalOf(input, defaults)
+  for (const part of ['first_byte', 'idle'] as const) {
+    if ((input[part] ?? 0) > totalMs)
+      onProblem([...path, part], `is longer than the whole call may take (${totalMs / 1000}s); raise \`total\` too`)
   }
 }
 
@@ -150,7 +173,7 @@ function readExample(input: ExampleInput, at: ConfigPath, context: ServiceContex
 function readBody(input: ExampleInput, at: ConfigPath, context: ServiceContext): ExampleBody {
   if (input.form) {
     const fields = Object.entries(input.form).flatMap(([name, value]): ExampleField[] => {
-      if (typeof value === 'string') return [{ name, text: value }]
+      if (typeof value !== 'object') return [{ name, text: String(value) }]
       try {
         const content = readFileSync(resolve(context.baseDir, value.file))
         const contentType = value.content_type ?? 'application/octet-stream'

@@ -26,7 +26,7 @@ const fieldEnd = 0
 const fieldLocation = 1
 const fieldIdentifier = 2
 const fieldSignature = 6
-const end = Buffer.of(fieldEnd)
+const endOfFields = Buffer.of(fieldEnd)
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const keyGenerator = Buffer.from('macaroons-key-generator')
@@ -65,12 +65,12 @@ export function encodeMacaroon({ location, identifier, caveats, signature }: Mac
   const parts: Uint8Array[] = [Buffer.of(version)]
   if (location !== '') putField(parts, fieldLocation, Buffer.from(location))
   putField(parts, fieldIdentifier, identifier)
-  parts.push(end)
+  parts.push(endOfFields)
   for (const caveat of caveats) {
     putField(parts, fieldIdentifier, Buffer.from(caveat))
-    parts.push(end)
+    parts.push(endOfFields)
   }
-  parts.push(end)
+  parts.push(endOfFields)
   putField(parts, fieldSignature, signature)
   return Buffer.concat(parts)
 }

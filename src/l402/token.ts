@@ -1,8 +1,8 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import { decodeAnyBase64 } from './base64.ts'
 import { mintedCaveats, readCaveats, type Terms } from './caveats.ts'
-import { decodeIdentifier, encodeIdentifier, type Identifier, tokenIdHex } from './identifier.ts'
 import { hmacSha256 } from './hmac.ts'
+import { decodeIdentifier, encodeIdentifier, type Identifier, tokenIdHex } from './identifier.ts'
 import { decodeMacaroon, encodeMacaroon, type Macaroon, mintMacaroon, signChain } from './macaroon.ts'
 
 /** No longer macaroon is minted: some clients and proxies cut header lines not far above it. */

@@ -96,10 +96,22 @@ function priceLine(spec: LineSpec, source: FieldSource): PricedLine {
 
 function quantityLabel(quantity: QuantitySpec, units: Rational, perUnit: Rational): string {
   if (quantity.kind === 'one') return sats(perUnit)
-  const unit = quantity.kind === 'characters' ? 'char' : quantity.unit === 'second' ? 's' : 'unit'
+  const unit = unitName(quantity)
   const amount = formatRational(units)
   const name = unit === 's' || amount === '1' ? unit : `${unit}s`
   return `${amount} ${name} × ${rateLabel(perUnit, unit)}`
+}
+
+/** What a quantity is counted in: `char`, `byte`, `s` or `unit`. */
+export function unitName(quantity: QuantitySpec): string {
+  switch (quantity.kind) {
+    case 'one':
+      return 'request'
+    case 'characters':
+      return quantity.count === 'bytes' ? 'byte' : 'char'
+    case 'number':
+      return quantity.unit === 'second' ? 's' : 'unit'
+  }
 }
 
 /** `1 sat / 333 chars` where the rate is one over something, `450 sats` where it is not. */

@@ -1,4 +1,4 @@
-import { rateLabel, sats } from './price.ts'
+import { rateLabel, sats, unitName } from './price.ts'
 import { isRow, type LineSpec, type PriceSpec, type RateRow, type RateTree } from './spec.ts'
 
 /** A price in words: what it is computed from, without a request. */
@@ -7,12 +7,14 @@ export function priceRange(price: PriceSpec): string {
     ...(price.min ? [`at least ${sats(price.min)}`] : []),
     ...(price.max ? [`at most ${sats(price.max)}`] : []),
   ]
-  return [price.lines.map(lineInWords).join(' + '), ...bounds].join(', ')
+  const lines = price.lines.map(lineInWords)
+  // Semicolons separate the rows of a table, so among several lines it needs brackets.
+  const sum = lines.length === 1 ? lines : lines.map((line) => (line.includes('; ') ? `(${line})` : line))
+  return [sum.join(' + '), ...bounds].join(', ')
 }
 
 function lineInWords({ quantity, rate }: LineSpec): string {
-  const unit =
-    quantity.kind === 'characters' ? 'char' : quantity.kind === 'number' && quantity.unit === 'second' ? 's' : 'unit'
+  const unit = unitName(quantity)
   const inWords = (row: RateRow) => {
     const perUnit = quantity.kind === 'one' ? sats(row.perUnit) : rateLabel(row.perUnit, unit)
     const per = quantity.kind === 'one' || perUnit.includes('/') ? '' : ` per ${unit === 's' ? 'second' : unit}`

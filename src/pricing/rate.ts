@@ -46,7 +46,6 @@ function chooseKey(
     }
     return { field: fieldName(field), key }
   }
-  const names = selector.first.map(fieldName).join(' or ')
   if (selector.default === undefined) {
     return {
       path: selector.first.map(absentAt).join(' or '),
@@ -54,7 +53,8 @@ function chooseKey(
       allowed: [...rows.keys()],
     }
   }
-  return { field: names, key: selector.default }
+  const [named] = selector.first
+  return { field: named ? fieldName(named) : '', key: selector.default }
 }
 
 /** A row by its own name or an alias of it; numbers and text alike, in any case. */

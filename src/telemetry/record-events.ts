@@ -12,6 +12,7 @@ export function recordEvents(logger: Logger, metrics: Metrics): Events {
       metrics.requests.inc({ service, status, money })
       metrics.requestSeconds.observe({ service }, totalMs / 1000)
       metrics.ownSeconds.observe({ service }, ownMs / 1000)
+      if (!logger.isLevelEnabled('info')) return
       logger.info(
         {
           event: 'request',

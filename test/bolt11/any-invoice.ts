@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { maxAmountMsat } from '#src/bolt11/amount.ts'
 import type { InvoicePurpose, NewInvoice } from '#src/bolt11/encode.ts'
 import type { InvoiceNetwork } from '#src/bolt11/prefix.ts'

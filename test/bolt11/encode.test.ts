@@ -1,6 +1,6 @@
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeInvoice } from '#src/bolt11/decode.ts'
 import { encodeInvoice, type NewInvoice } from '#src/bolt11/encode.ts'

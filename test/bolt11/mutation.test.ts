@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeInvoice } from '#src/bolt11/decode.ts'
 import { encodeInvoice } from '#src/bolt11/encode.ts'

@@ -33,4 +33,6 @@ interface InvoicesLibrary {
 }
 
 /** An implementation of BOLT 11 that is not ours: npm `invoices`, by the author of `lightning`. */
-export const invoicesLibrary: InvoicesLibrary = createRequire(import.meta.url)('invoices')
+const require = createRequire(import.meta.url)
+
+export const invoicesLibrary: InvoicesLibrary = require('invoices')

@@ -73,9 +73,9 @@ describe('a text', () => {
   })
 
   const images: Readonly<Record<string, string>> = {
-    'PNG of 640 × 480 pixels': `89504e470d0a1a0a0000000d49484452${'00000280'}${'000001e0'}08060000000000000000`,
-    'JPEG of 300 × 200 pixels': `ffd8ffe00010${'4a46494600010100000100010000'}ffc0000b08${'00c8'}${'012c'}01011100`,
-    'WebP of 800 × 600 pixels': `52494646000000005745425056503858${'0a000000'}10000000${'1f0300'}${'570200'}`,
+    'PNG of 640 × 480 pixels': '89504e470d0a1a0a0000000d4948445200000280000001e008060000000000000000',
+    'JPEG of 300 × 200 pixels': 'ffd8ffe000104a46494600010100000100010000ffc0000b0800c8012c01011100',
+    'WebP of 800 × 600 pixels': '524946460000000057454250565038580a000000100000001f0300570200',
   }
 
   test.for(Object.entries(images))('names the format and size of a %s', async ([expected, hex]) => {

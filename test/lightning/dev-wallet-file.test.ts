@@ -25,7 +25,8 @@ describe('the file of the development wallet', () => {
     await using setting = await makeDevSetting()
     await setting.open()[Symbol.asyncDispose]()
     await chmod(setting.file, 0o644)
-    await using _wallet = setting.open()
+    await using wallet = setting.open()
+    expect(wallet.kind).toBe('dev')
     expect(await rights(setting.file)).toBe(0o600)
   })
 

@@ -31,7 +31,7 @@ describe('a row of a table is chosen', () => {
     ['by the second field where the first is absent', { model: 'standard' }, 5, { model: 'standard' }],
     ['by the second field where the first is null', { modelId: null, model: 'standard' }, 5, { model: 'standard' }],
     ['by the first field where both are there', { modelId: 'budget', model: 'best' }, 4, { modelId: 'budget' }],
-    ['by default', {}, 15, { 'modelId or model': 'best' }],
+    ['by default', {}, 15, { modelId: 'best' }],
   ] as const)('%s', ([, body, sats, inputs]) => {
     const price = priced(perUnit(tiers), { n: 1, ...body })
     expect([Number(price.msat) / 1000, price.inputs]).toEqual([sats, inputs])

@@ -1,18 +1,11 @@
 import { createHash, hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../../errors.ts'
-import type { BodyForm } from '../../l402/caveats.ts'
 
 /** A request body, read whole. */
 export interface ReadBody {
   readonly bytes: Buffer
   /** SHA-256 over the bytes as they came, hex. */
-  readonly sha256: string
-}
-
-/** What a token is bound to: the bytes, or for a form the bytes with the boundary replaced. */
-export interface BoundBody {
-  readonly form: BodyForm
   readonly sha256: string
 }
 

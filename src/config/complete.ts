@@ -1,0 +1,93 @@
+import { resolve } from 'node:path'
+import type { Config, ServiceConfig, WalletConfig } from './config.ts'
+import type { ConfigPath, Place } from './problem.ts'
+import { isLoopback } from './scalars.ts'
+import { longestTokenTtlMs, type TopInput } from './schema.ts'
+import { checkTimeouts } from './service.ts'
+
+export interface FileFrame {
+  readonly file: string
+  readonly baseDir: string
+  readonly locate: (path: ConfigPath) => Place
+  readonly onProblem: (path: ConfigPath, message: string) => void
+  /** Sections that stand here with their defaults, since what was written there could not be read. */
+  readonly broken: ReadonlySet<string>
+}
+
+/** The rules that join sections of the file, and the finished configuration. */
+export function complete(input: TopInput, services: readonly ServiceConfig[], frame: FileFrame): Config {
+  const { onProblem, broken } = frame
+  checkAdmin(input, onProblem)
+  checkTimeouts(input.defaults.timeout, input.defaults.timeout, ['defaults', 'timeout'], onProblem)
+  if (input.lightning.invoice_expiry < 1000)
+    onProblem(['lightning', 'invoice_expiry'], 'is below a second, which no invoice can say; write for example `10m`')
+  if (!broken.has('l402') && !broken.has('lightning') && !broken.has('defaults')) {
+    checkTokenTtl(input, services, onProblem)
+  }
+  return Object.freeze({
+    file: frame.file,
+    listen: input.listen,
+    admin: { listen: input.admin.listen, token: input.admin.token },
+    health: input.health,
+    publicUrl: input.public_url?.replace(/\/$/, ''),
+    contact: input.contact,
+    dataDir: resolve(frame.baseDir, input.data),
+    site: input.site,
+    lightning: {
+      wallets: readWallets(input.lightning.wallet, onProblem),
+      invoiceExpiryMs: input.lightning.invoice_expiry,
+      timeoutMs: input.lightning.timeout,
+    },
+    l402: { tokenTtlMs: input.l402.token_ttl, legacyLsat: input.l402.legacy_lsat },
+    log: input.log,
+    services,
+    locate: frame.locate,
+  })
+}
+
+type OnProblem = (path: ConfigPath, message: string) => void
+
+function checkAdmin({ admin }: TopInput, onProblem: OnProblem): void {
+  // A token whose file could not be read is there without a value, and has been reported.
+  if (isLoopback(admin.listen.host) || 'token' in admin) return
+  onProblem(
+    ['admin', 'listen'],
+    'can be reached from other machines, so `token_file` is needed beside it: whoever gets there can spend and read',
+  )
+}
+
+/** How long a buyer may take to come back after a failure. */
+const retryWindowMs = 10 * 60_000
+
+function checkTokenTtl({ lightning, l402 }: TopInput, services: readonly ServiceConfig[], onProblem: OnProblem): void {
+  const calls = services.filter(({ price }) => price !== 'free').map(({ timeouts }) => timeouts.totalMs)
+  const needed = lightning.invoice_expiry + Math.max(0, ...calls) + retryWindowMs
+  if (l402.token_ttl < needed) {
+    onProblem(
+      ['l402', 'token_ttl'],
+      `is ${inWords(l402.token_ttl)} and must be at least ${inWords(needed)}: an invoice paid in its last second (${inWords(lightning.invoice_expiry)}), the longest call (${inWords(Math.max(0, ...calls))}) and a retry (${inWords(retryWindowMs)})`,
+    )
+  }
+  if (l402.token_ttl > longestTokenTtlMs) onProblem(['l402', 'token_ttl'], 'must be at most 366d')
+}
+
+/** As a time in the file is written; whole minutes where there are some, rounded up. */
+function inWords(ms: number): string {
+  if (ms < 60_000) return `${Math.ceil(ms / 1000)}s`
+  const minutes = Math.ceil(ms / 60_000)
+  const [hours, rest] = [Math.floor(minutes / 60), minutes % 60]
+  return `${hours > 0 ? `${hours}h` : ''}${rest > 0 ? `${rest}m` : ''}`
+}
+
+function readWallets(input: TopInput['lightning']['wallet'], onProblem: OnProblem): WalletConfig[] {
+  const path = ['lightning', 'wallet']
+  const list = input === 'dev' ? [{ dev: {} }] : Array.isArray(input) ? input : [input]
+  const names = new Set<string>()
+  return list.map((wallet, index): WalletConfig => {
+    const at = Array.isArray(input) ? [...path, index] : path
+    const name = ('name' in wallet ? wallet.name : undefined) ?? 'dev'
+    if (names.has(name)) onProblem(at, `another wallet has the name \`${name}\` too; give each a \`name\` of its own`)
+    names.add(name)
+    return { name, kind: 'dev', path: at }
+  })
+}

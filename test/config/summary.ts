@@ -1,0 +1,57 @@
+import { relative } from 'node:path'
+import type { Catalog } from '#src/catalog/catalog.ts'
+import { priceExample } from '#src/catalog/check-examples.ts'
+import type { Service } from '#src/catalog/service.ts'
+import { formatAddress } from '#src/cli/listen.ts'
+import type { Config } from '#src/config/config.ts'
+import { sats } from '#src/pricing/price.ts'
+import { priceRange } from '#src/pricing/range.ts'
+
+/** What was loaded, as the golden files hold it. */
+export function summarise(config: Config, catalog: Catalog, directory: string): unknown {
+  return {
+    listen: formatAddress(config.listen),
+    admin: { listen: formatAddress(config.admin.listen), token: config.admin.token },
+    health: config.health && formatAddress(config.health.listen),
+    publicUrl: config.publicUrl,
+    contact: config.contact,
+    data: relative(directory, config.dataDir),
+    site: `${config.site.prefix} (${config.site.title})`,
+    wallets: config.lightning.wallets.map(({ name, kind }) => `${name}: ${kind}`),
+    invoiceExpiryMs: config.lightning.invoiceExpiryMs,
+    tokenTtlMs: config.l402.tokenTtlMs,
+    log: config.log.level,
+    services: catalog.services.map(summariseService),
+  }
+}
+
+function summariseService(service: Service) {
+  const { config, contract, name } = service
+  const { host, path } = config.key
+  const { upstream, timeouts, result, request } = config
+  return {
+    service: `${name}: ${contract.route.methods.join(',')} ${host ?? ''}${path}`,
+    price: contract.price === 'free' ? 'free' : priceRange(contract.price),
+    examples: config.examples.map((example) => {
+      const priced = priceExample(service, example)
+      return priced === 'free' || Array.isArray(priced) ? 'free' : sats({ num: priced.price.msat, den: 1n })
+    }),
+    upstream: {
+      name: upstream.name,
+      to: `${upstream.origin}${upstream.path ?? ' (path of the request)'}`,
+      headers: upstream.headers,
+      forwardHeaders: upstream.forwardHeaders,
+      maxConcurrent: upstream.maxConcurrent,
+      maxQueued: upstream.maxQueued,
+      ca: upstream.ca,
+    },
+    timeouts: `total ${timeouts.totalMs}, first byte ${timeouts.firstByteMs}, idle ${timeouts.idleMs}`,
+    body: contract.body.kind === 'structured' ? bodyForms(contract.body) : contract.body.kind,
+    contentTypes: request.contentTypes,
+    limits: `body ${contract.maxBodyBytes}, result ${result.maxBytes} for ${result.ttlMs} ms, ${config.attempts} attempts`,
+    flags: (['stream', 'allowUnframed', 'websocket'] as const).filter((flag) => config[flag]),
+  }
+}
+
+const bodyForms = ({ json, multipart }: { json: boolean; multipart: boolean }) =>
+  [...(json ? ['json'] : []), ...(multipart ? ['form'] : [])].join(' or ')
