@@ -30,6 +30,6 @@ app.all('*', async (c) => {
   return RESPONSE_ALREADY_SENT
 })
 
-const listener = getRequestListener(app.fetch as Parameters<typeof getRequestListener>[0])
+const listener = getRequestListener(app.fetch)
 const server = createServer({ keepAliveTimeout: 75_000 }, (incoming, outgoing) => void listener(incoming, outgoing))
 reportListening(server)

@@ -195,7 +195,7 @@ export interface Ledger extends AsyncDisposable {
   delivered(paymentHash: string, nowMs: number): Promise<void>
   read(paymentHash: string): Promise<PaymentRecord | undefined>
   /** Frames in order from `fromSeq`, as many as fit in `maxBytes` but at least one. */
-  frames(jobId: string, epoch: number, fromSeq: number, maxBytes: number): Promise<Frame[]>
+  frames(paymentHash: string, epoch: number, fromSeq: number, maxBytes: number): Promise<Frame[]>
   /**
    * Forgets what is over: frames past their keeping, and captured rows no longer honoured. Advances no faster than
    * `monotonicMs`, whatever the clock says, and no claim is taken at or below the highest expiry that was forgotten.

@@ -16,7 +16,7 @@ export class FrameTable {
     this.#insert = database.prepare('INSERT INTO frame (job, epoch, seq, kind, sealed) VALUES (?, ?, ?, ?, ?)')
     this.#select = database.prepare(
       `SELECT seq, kind, sealed FROM frame
-       WHERE job = (SELECT number FROM job WHERE id = ?) AND epoch = ? AND seq >= ? ORDER BY seq`,
+       WHERE job = (SELECT number FROM payment WHERE hash = ?) AND epoch = ? AND seq >= ? ORDER BY seq`,
     )
     this.#delete = database.prepare('DELETE FROM frame WHERE job = ?')
   }
@@ -29,10 +29,10 @@ export class FrameTable {
     this.#delete.run(job)
   }
 
-  read(jobId: string, epoch: number, fromSeq: number, maxBytes: number): Frame[] {
+  read(paymentHash: string, epoch: number, fromSeq: number, maxBytes: number): Frame[] {
     const frames: Frame[] = []
     let bytes = 0
-    for (const row of this.#select.iterate(Buffer.from(jobId, 'hex'), epoch, fromSeq)) {
+    for (const row of this.#select.iterate(Buffer.from(paymentHash, 'hex'), epoch, fromSeq)) {
       if (frames.length > 0 && bytes + row.sealed.length > maxBytes) break
       frames.push(row)
       bytes += row.sealed.length

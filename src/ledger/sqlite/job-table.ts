@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3'
-import type { CaptureRequest, ClaimedJob, ClaimRequest, FailRequest } from '../../ports/ledger.ts'
+import type { CaptureRequest, ClaimedJob, FailRequest } from '../../ports/ledger.ts'
+import type { WireClaim } from './protocol.ts'
 
 interface ClaimedRow {
   number: number
@@ -11,6 +12,9 @@ interface ClaimedRow {
   shown: number
   rebound: number
 }
+
+/** The job of a payment hash. */
+const ofPayment = 'number = (SELECT number FROM payment WHERE hash = :hash)'
 
 const claimedColumns = 'number, id, epoch, generation, attempts, failures, shown, rebound'
 
@@ -26,22 +30,22 @@ export class JobTable {
   readonly #insert: Database.Statement<Named, ClaimedRow>
   readonly #claim: Database.Statement<Named, ClaimedRow>
   readonly #rebind: Database.Statement<Named, ClaimedRow>
-  readonly #show: Database.Statement<[Buffer, number]>
-  readonly #running: Database.Statement<[Buffer, number], { number: number }>
+  readonly #show: Database.Statement<Named>
+  readonly #running: Database.Statement<Named, { number: number }>
   readonly #capture: Database.Statement<Named, { number: number }>
   readonly #fail: Database.Statement<Named, { number: number }>
-  readonly #delivered: Database.Statement<[number, Buffer]>
+  readonly #delivered: Database.Statement<Named>
   readonly #release: Database.Statement<Named>
 
   constructor(database: Database.Database) {
     this.#insert = database.prepare(
-      `INSERT INTO job (id, hash, request_hash, rev, state, epoch, salt, result_ttl, created_at)
-       VALUES (:id, :hash, :requestHash, :rev, 'running', 1, :salt, :resultTtlMs, :nowMs) RETURNING ${claimedColumns}`,
+      `INSERT INTO job (number, id, request_hash, rev, state, epoch, salt, result_ttl, created_at)
+       VALUES (:number, :id, :requestHash, :rev, 'running', 1, :salt, :resultTtlMs, :nowMs) RETURNING ${claimedColumns}`,
     )
     this.#claim = database.prepare(
       `UPDATE job SET state = 'running', epoch = epoch + 1, salt = :salt, result_ttl = :resultTtlMs,
          finished_at = NULL, keep_until = NULL
-       WHERE hash = :hash AND request_hash = :requestHash
+       WHERE ${ofPayment} AND request_hash = :requestHash
          AND ((state = 'running' AND :takeover)
            OR (state = 'retryable' AND retry_at <= :nowMs
              AND :nowMs < max(keep_until, (SELECT minted_expiry FROM payment WHERE hash = :hash) * 1000)))
@@ -52,27 +56,28 @@ export class JobTable {
       `UPDATE job SET state = 'running', epoch = epoch + 1, generation = generation + 1, salt = :salt,
          result_ttl = :resultTtlMs, request_hash = :requestHash, rev = :rev, rebound = 1, attempts = 0, failures = 0,
          retry_at = 0, finished_at = NULL, keep_until = NULL, pruned = 0, first_delivered_at = NULL
-       WHERE hash = :hash AND request_hash <> :requestHash AND state IN ('refused', 'given_up')
+       WHERE ${ofPayment} AND request_hash <> :requestHash AND state IN ('refused', 'given_up')
          AND rebound = 0 AND shown = 0
          AND :nowMs < max(keep_until, (SELECT minted_expiry FROM payment WHERE hash = :hash) * 1000)
          AND (SELECT state FROM payment WHERE hash = :hash) = 'settled'
        RETURNING ${claimedColumns}`,
     )
-    this.#show = database.prepare("UPDATE job SET shown = 1 WHERE hash = ? AND epoch = ? AND state = 'running'")
-    this.#running = database.prepare("SELECT number FROM job WHERE hash = ? AND epoch = ? AND state = 'running'")
+    this.#show = database.prepare(`UPDATE job SET shown = 1 WHERE ${ofPayment} AND epoch = :epoch AND state = 'running'`)
+    this.#running = database.prepare(`SELECT number FROM job WHERE ${ofPayment} AND epoch = :epoch AND state = 'running'`)
     this.#capture = database.prepare(
       `UPDATE job SET state = 'captured', finished_at = :nowMs, keep_until = :keepUntilMs,
          result_bytes = :resultBytes, last_code = NULL
-       WHERE hash = :hash AND epoch = :epoch AND state = 'running' RETURNING number`,
+       WHERE ${ofPayment} AND epoch = :epoch AND state = 'running' RETURNING number`,
     )
     this.#fail = database.prepare(
       `UPDATE job SET state = :state, last_code = :code, attempts = attempts + :counted, failures = failures + 1,
          generation = generation + :nextGeneration, retry_at = :retryAtMs, finished_at = :nowMs, keep_until = :keepUntilMs,
          result_bytes = :resultBytes
-       WHERE hash = :hash AND epoch = :epoch AND state = 'running' RETURNING number`,
+       WHERE ${ofPayment} AND epoch = :epoch AND state = 'running' RETURNING number`,
     )
     this.#delivered = database.prepare(
-      "UPDATE job SET first_delivered_at = ? WHERE hash = ? AND state IN ('captured', 'refused') AND first_delivered_at IS NULL",
+      `UPDATE job SET first_delivered_at = :nowMs
+       WHERE ${ofPayment} AND state IN ('captured', 'refused') AND first_delivered_at IS NULL`,
     )
     this.#release = database.prepare(
       `UPDATE job SET state = 'retryable', retry_at = 0, finished_at = :nowMs, keep_until = :nowMs + result_ttl
@@ -80,25 +85,26 @@ export class JobTable {
     )
   }
 
-  insert(request: ClaimRequest, hash: Buffer): Claimed | undefined {
-    return toClaimed(this.#insert.get({ ...claimParameters(request, hash), id: Buffer.from(request.jobId, 'hex') }))
+  insert(request: WireClaim, payment: number): Claimed | undefined {
+    const { hash: _hash, ...parameters } = claimParameters(request, Buffer.alloc(0))
+    return toClaimed(this.#insert.get({ ...parameters, number: payment, id: Buffer.from(request.jobId, 'hex') }))
   }
 
-  claim(request: ClaimRequest, hash: Buffer): Claimed | undefined {
+  claim(request: WireClaim, hash: Buffer): Claimed | undefined {
     return toClaimed(this.#claim.get({ ...claimParameters(request, hash), takeover: request.takeover ? 1 : 0 }))
   }
 
-  rebind(request: ClaimRequest, hash: Buffer): Claimed | undefined {
+  rebind(request: WireClaim, hash: Buffer): Claimed | undefined {
     return toClaimed(this.#rebind.get(claimParameters(request, hash)))
   }
 
   show(hash: Buffer, epoch: number): boolean {
-    return this.#show.run(hash, epoch).changes === 1
+    return this.#show.run({ hash, epoch }).changes === 1
   }
 
   /** @returns the row number while this epoch runs */
   running(hash: Buffer, epoch: number): number | undefined {
-    return this.#running.get(hash, epoch)?.number
+    return this.#running.get({ hash, epoch })?.number
   }
 
   capture({ epoch, nowMs, keepUntilMs, resultBytes }: CaptureRequest, hash: Buffer): number | undefined {
@@ -114,7 +120,7 @@ export class JobTable {
   }
 
   delivered(hash: Buffer, nowMs: number): void {
-    this.#delivered.run(nowMs, hash)
+    this.#delivered.run({ nowMs, hash })
   }
 
   /** Every job that an earlier process left running may be claimed again at once. */
@@ -123,9 +129,10 @@ export class JobTable {
   }
 }
 
-function claimParameters(request: ClaimRequest, hash: Buffer) {
-  const { rev, salt, nowMs, resultTtlMs } = request
-  return { hash, requestHash: Buffer.from(request.requestHash, 'hex'), rev, salt, nowMs, resultTtlMs }
+function claimParameters(request: WireClaim, hash: Buffer) {
+  const { rev, nowMs, resultTtlMs } = request
+  const requestHash = Buffer.from(request.requestHash, 'hex')
+  return { hash, requestHash, rev, salt: Buffer.from(request.salt, 'hex'), nowMs, resultTtlMs }
 }
 
 function toClaimed(row: ClaimedRow | undefined): Claimed | undefined {

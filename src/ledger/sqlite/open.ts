@@ -42,7 +42,7 @@ export function openForWriting(directory: string): Database.Database {
   database.pragma('synchronous = FULL')
   database.pragma('foreign_keys = ON')
   database.pragma('trusted_schema = OFF')
-  database.pragma('wal_autocheckpoint = 1000')
+  database.pragma('wal_autocheckpoint = 4000')
   if (Number(database.pragma('synchronous', { simple: true })) !== 2)
     throw new OpenProblem('synchronous=FULL cannot be set')
   migrate(database)

@@ -2,7 +2,6 @@ import type Database from 'better-sqlite3'
 import type {
   CaptureRequest,
   ClaimOutcome,
-  ClaimRequest,
   FailRequest,
   Frame,
   LedgerMeta,
@@ -13,6 +12,7 @@ import { FrameTable } from './frame-table.ts'
 import { JobTable } from './job-table.ts'
 import { MetaTable } from './meta-table.ts'
 import { PaymentTable } from './payment-table.ts'
+import type { WireClaim } from './protocol.ts'
 import { Pruner } from './prune.ts'
 import { RevisionTable } from './revision-table.ts'
 
@@ -37,7 +37,7 @@ export class Operations {
     this.#pruner = new Pruner(database, this.#meta)
   }
 
-  claim(request: ClaimRequest): ClaimOutcome {
+  claim(request: WireClaim): ClaimOutcome {
     const hash = Buffer.from(request.paymentHash, 'hex')
     const standing = this.#jobs.claim(request, hash)
     if (standing) {
@@ -49,13 +49,12 @@ export class Operations {
     const prunedThrough = this.#meta.number('pruned_through') ?? 0
     if (request.mintedExpiry * 1000 <= request.nowMs || request.mintedExpiry <= prunedThrough)
       return { kind: 'expired' }
-    this.#payments.insert(request, hash)
-    const made = this.#jobs.insert(request, hash)
+    const made = this.#jobs.insert(request, this.#payments.insert(request, hash))
     if (!made) throw new Error('a job row was not made')
     return { kind: 'claimed', job: made.job }
   }
 
-  rebind(request: ClaimRequest): ClaimOutcome {
+  rebind(request: WireClaim): ClaimOutcome {
     const claimed = this.#jobs.rebind(request, Buffer.from(request.paymentHash, 'hex'))
     if (claimed) {
       this.#frames.deleteAll(claimed.number)
@@ -136,8 +135,8 @@ export class Readings {
     return this.#payments.read(paymentHash)
   }
 
-  frames(jobId: string, epoch: number, fromSeq: number, maxBytes: number): Frame[] {
-    return this.#frames.read(jobId, epoch, fromSeq, maxBytes)
+  frames(paymentHash: string, epoch: number, fromSeq: number, maxBytes: number): Frame[] {
+    return this.#frames.read(paymentHash, epoch, fromSeq, maxBytes)
   }
 
   revisions(): RevisionRecord[] {

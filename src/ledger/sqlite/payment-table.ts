@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3'
-import type { ClaimRequest, JobRecord, PaymentRecord, PaymentState } from '../../ports/ledger.ts'
+import type { JobRecord, PaymentRecord, PaymentState } from '../../ports/ledger.ts'
+import type { WireClaim } from './protocol.ts'
 
 interface JoinedRow {
   state: PaymentState
@@ -29,26 +30,26 @@ interface JoinedRow {
 }
 
 export class PaymentTable {
-  readonly #insert: Database.Statement<[Record<string, unknown>]>
+  readonly #insert: Database.Statement<[Record<string, unknown>], { number: number }>
   readonly #read: Database.Statement<[Buffer], JoinedRow>
 
   constructor(database: Database.Database) {
     this.#insert = database.prepare(
       `INSERT INTO payment (hash, token_id, service, wallet, price_msat, received_msat, quote, state, minted_expiry, created_at)
        VALUES (:hash, :tokenId, :service, :wallet, :priceMsat, :receivedMsat, :quote, 'settled', :mintedExpiry, :nowMs)
-       ON CONFLICT (hash) DO NOTHING`,
+       RETURNING number`,
     )
     this.#read = database.prepare(
       `SELECT p.state, p.service, p.wallet, p.price_msat, p.minted_expiry, p.created_at,
          j.id AS job_id, j.request_hash, j.rev, j.rebound, j.state AS job_state, j.epoch, j.generation, j.attempts,
          j.failures, j.retry_at, j.last_code, j.shown, j.salt, j.finished_at, j.keep_until, j.first_delivered_at, j.pruned, j.result_bytes
-       FROM payment p JOIN job j ON j.hash = p.hash WHERE p.hash = ?`,
+       FROM payment p JOIN job j ON j.number = p.number WHERE p.hash = ?`,
     )
   }
 
-  /** @returns false when the payment has a row already */
-  insert(request: ClaimRequest, hash: Buffer): boolean {
-    const result = this.#insert.run({
+  /** @returns the new row's number */
+  insert(request: WireClaim, hash: Buffer): number {
+    const row = this.#insert.get({
       hash,
       tokenId: Buffer.from(request.tokenId, 'hex'),
       service: request.service,
@@ -59,7 +60,8 @@ export class PaymentTable {
       mintedExpiry: request.mintedExpiry,
       nowMs: request.nowMs,
     })
-    return result.changes === 1
+    if (!row) throw new Error('a payment row was not made')
+    return row.number
   }
 
   read(paymentHash: string): PaymentRecord | undefined {

@@ -1,7 +1,16 @@
-import type { LedgerErrorCode, LedgerMeta } from '../../ports/ledger.ts'
+import type { ClaimRequest, LedgerErrorCode, LedgerMeta } from '../../ports/ledger.ts'
 import type { Operations, Readings } from './operations.ts'
 
 /** What passes between the ledger's adapter and its two worker threads. */
+
+/**
+ * A claim between threads. Copying a small Buffer to another thread copies the whole pool it was cut from, so short
+ * bytes travel as hex.
+ */
+export interface WireClaim extends Omit<ClaimRequest, 'salt'> {
+  /** 32 hex digits. */
+  readonly salt: string
+}
 
 export type Writes = Omit<Operations, 'identity'>
 export type WriteName = keyof Writes

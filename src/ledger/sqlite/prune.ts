@@ -15,10 +15,10 @@ export class Pruner {
   readonly #framesOf: Database.Statement<[number]>
   readonly #expired: Database.Statement<
     [number, number, number],
-    { number: number; hash: Buffer; minted_expiry: number }
+    { number: number; minted_expiry: number }
   >
   readonly #deleteJob: Database.Statement<[number]>
-  readonly #deletePayment: Database.Statement<[Buffer]>
+  readonly #deletePayment: Database.Statement<[number]>
   #lastMonotonicMs: number | undefined
 
   constructor(database: Database.Database, meta: MetaTable) {
@@ -29,12 +29,12 @@ export class Pruner {
     )
     this.#framesOf = database.prepare('DELETE FROM frame WHERE job = ?')
     this.#expired = database.prepare(
-      `SELECT j.number, j.hash, p.minted_expiry FROM job j JOIN payment p ON p.hash = j.hash
+      `SELECT j.number, p.minted_expiry FROM job j JOIN payment p ON p.number = j.number
        WHERE j.pruned = 1 AND j.keep_until <= ? AND p.minted_expiry * 1000 <= ?
          AND ((j.state = 'captured' AND p.state = 'settled') OR p.state = 'cancelled') LIMIT ?`,
     )
     this.#deleteJob = database.prepare('DELETE FROM job WHERE number = ?')
-    this.#deletePayment = database.prepare('DELETE FROM payment WHERE hash = ?')
+    this.#deletePayment = database.prepare('DELETE FROM payment WHERE number = ?')
   }
 
   run(nowMs: number, monotonicMs: number): number {
@@ -46,9 +46,9 @@ export class Pruner {
     const jobs = this.#deleteFrames.all(cutoffMs, step)
     for (const { number } of jobs) this.#framesOf.run(number)
     const rows = this.#expired.all(cutoffMs, cutoffMs, step)
-    for (const { number, hash } of rows) {
+    for (const { number } of rows) {
       this.#deleteJob.run(number)
-      this.#deletePayment.run(hash)
+      this.#deletePayment.run(number)
     }
     if (rows.length > 0) {
       const through = Math.max(this.#meta.number('pruned_through') ?? 0, ...rows.map((row) => row.minted_expiry))

@@ -10,7 +10,7 @@ import type {
   PaymentRecord,
   RevisionRecord,
 } from '../../ports/ledger.ts'
-import type { ReadName, WriteName } from './protocol.ts'
+import type { ReadName, WireClaim, WriteName } from './protocol.ts'
 import { WorkerClient } from './worker-client.ts'
 
 export interface SqliteLedgerOptions {
@@ -68,11 +68,11 @@ class SqliteLedger implements Ledger {
   }
 
   claim(request: ClaimRequest): Promise<ClaimOutcome> {
-    return this.#write<ClaimOutcome>('claim', request)
+    return this.#write<ClaimOutcome>('claim', toWire(request))
   }
 
   rebind(request: ClaimRequest): Promise<ClaimOutcome> {
-    return this.#write<ClaimOutcome>('rebind', request)
+    return this.#write<ClaimOutcome>('rebind', toWire(request))
   }
 
   show(paymentHash: string, epoch: number): Promise<boolean> {
@@ -115,8 +115,8 @@ class SqliteLedger implements Ledger {
     return this.#read<PaymentRecord | undefined>('read', paymentHash)
   }
 
-  frames(jobId: string, epoch: number, fromSeq: number, maxBytes: number): Promise<Frame[]> {
-    return this.#read<Frame[]>('frames', jobId, epoch, fromSeq, maxBytes)
+  frames(paymentHash: string, epoch: number, fromSeq: number, maxBytes: number): Promise<Frame[]> {
+    return this.#read<Frame[]>('frames', paymentHash, epoch, fromSeq, maxBytes)
   }
 
   revisions(): Promise<RevisionRecord[]> {
@@ -136,6 +136,8 @@ class SqliteLedger implements Ledger {
     return this.#reader.run(name, ...args) as Promise<T>
   }
 }
+
+const toWire = (request: ClaimRequest): WireClaim => ({ ...request, salt: Buffer.from(request.salt).toString('hex') })
 
 function aborted(signal: AbortSignal | undefined): Promise<never> {
   return new Promise((_resolve, reject) => {

@@ -5,9 +5,11 @@ CREATE TABLE meta (
 ) STRICT, WITHOUT ROWID;
 
 -- One row for each payment that was ever presented (or held). The key is the payment hash, which names the money:
--- one invoice is one spend, however its token is spelled.
+-- one invoice is one spend, however its token is spelled. It is also the only random key: every other table appends,
+-- so that a commit touches few pages.
 CREATE TABLE payment (
-  hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
+  number INTEGER PRIMARY KEY,
+  hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
   token_id BLOB NOT NULL CHECK (length(token_id) = 32),
   service TEXT NOT NULL,
   wallet TEXT NOT NULL,
@@ -24,13 +26,13 @@ CREATE TABLE payment (
   -- The operator's word on a refund.
   refund_note TEXT,
   refund_closed_at INTEGER
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
--- The work done for a payment. UNIQUE hash: single use.
+-- The work done for a payment, under the payment's number: at most one, since a payment is for single use.
 CREATE TABLE job (
-  number INTEGER PRIMARY KEY,
-  id BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
-  hash BLOB NOT NULL UNIQUE REFERENCES payment (hash),
+  number INTEGER PRIMARY KEY REFERENCES payment (number),
+  -- What it is called outside. Whoever asks for it by this name brings the payment hash too.
+  id BLOB NOT NULL CHECK (length(id) = 16),
   -- What "the same request" is; replaced by a rebind.
   request_hash BLOB NOT NULL CHECK (length(request_hash) = 32),
   rev TEXT NOT NULL,
