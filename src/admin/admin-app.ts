@@ -29,7 +29,7 @@ export function createAdminApp(options: AdminOptions): Hono {
     if (options.token === undefined || isBearer(c.req.header('authorization'), options.token)) return await next()
     return c.json({ error: 'a bearer token is needed' }, 401, { 'www-authenticate': 'Bearer' })
   })
-  app.post('/dev/pay', bodyLimit({ maxSize: 16 * 1024 }), async (c) => {
+  app.post('/dev/pay', limited, async (c) => {
     const wallet = options.wallet()
     if (!wallet) return c.json({ error: 'the gateway is starting' }, 503)
     if (!canPay(wallet)) return c.json({ error: 'only the development wallet pays its own invoices' }, 404)
@@ -49,6 +49,8 @@ export function createAdminApp(options: AdminOptions): Hono {
   app.notFound((c) => c.json({ error: 'not found' }, 404))
   return app
 }
+
+const limited = bodyLimit({ maxSize: 16 * 1024, onError: (c) => c.json({ error: 'the body is too large' }, 413) })
 
 const canPay = (wallet: Wallet): wallet is PayingWallet => 'pay' in wallet && typeof wallet.pay === 'function'
 

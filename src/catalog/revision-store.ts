@@ -14,11 +14,12 @@ export interface RevisionStoreOptions {
   readonly environment: Environment
   /** How long a token sold now lives, ms. */
   readonly tokenTtlMs: () => number
-  /** A stored definition cannot be used any more, for example because a `${NAME}` in it is no longer set. */
+  /** A stored definition cannot be used as it was, for example because a `${NAME}` in it is no longer set. */
   onUnusable(rev: string, cause: unknown): void
 }
 
 interface Entry {
+  readonly name: string
   readonly definition: string
   /** Unix seconds, as committed. */
   soldUntil: number
@@ -31,6 +32,7 @@ const aheadSeconds = 24 * 3600
 /** The definitions that living tokens were sold under, compiled when they are first needed. */
 export class RevisionStore implements Revisions<Service> {
   readonly #options: RevisionStoreOptions
+  /** In the order in which they were on sale last. */
   readonly #entries: Map<string, Entry>
   readonly #keeping = new Map<string, Promise<void>>()
 
@@ -44,7 +46,7 @@ export class RevisionStore implements Revisions<Service> {
     const records = await options.ledger.revisions()
     const entries = records.map(({ rev, definition, lastSoldUntil }): [string, Entry] => [
       rev,
-      { definition, soldUntil: lastSoldUntil, service: undefined },
+      { name: nameIn(definition), definition, soldUntil: lastSoldUntil, service: undefined },
     ])
     return new RevisionStore(options, new Map(entries))
   }
@@ -60,15 +62,22 @@ export class RevisionStore implements Revisions<Service> {
     }))
     await this.#options.ledger.saveRevisions(records)
     for (const [index, service] of priced.entries()) {
-      this.#entries.set(service.rev, { definition: records[index]?.definition ?? '', soldUntil, service })
+      const { name, rev } = service
+      this.#entries.delete(rev)
+      this.#entries.set(rev, { name, definition: records[index]?.definition ?? '', soldUntil, service })
     }
   }
 
   resolve(rev: string): Service | undefined {
     const entry = this.#entries.get(rev)
-    if (!entry) return undefined
-    entry.service ??= this.#compile(rev, entry.definition)
-    return entry.service === 'unusable' ? undefined : entry.service
+    return entry && this.#serviceOf(rev, entry)
+  }
+
+  *named(name: string): Generator<Service> {
+    for (const [rev, entry] of [...this.#entries].toReversed()) {
+      const service = entry.name === name ? this.#serviceOf(rev, entry) : undefined
+      if (service) yield service
+    }
   }
 
   keepUntil(rev: string, until: number): Promise<void> | undefined {
@@ -100,13 +109,29 @@ export class RevisionStore implements Revisions<Service> {
     return Math.ceil((this.#options.clock.nowMs() + this.#options.tokenTtlMs()) / 1000) + aheadSeconds
   }
 
-  #compile(rev: string, definition: string): Service | 'unusable' {
+  #serviceOf(rev: string, entry: Entry): Service | undefined {
+    entry.service ??= this.#compile(rev, JSON.parse(entry.definition) as ServiceDefinition)
+    return entry.service === 'unusable' ? undefined : entry.service
+  }
+
+  /** What was sold can be read without the environment; only calling the upstream may need more. */
+  #compile(rev: string, definition: ServiceDefinition): Service | 'unusable' {
+    const compile = (given: ServiceDefinition): Service =>
+      compileService(readDefinition(given, this.#options.environment), new SchemaCompiler())
     try {
-      const config = readDefinition(JSON.parse(definition) as ServiceDefinition, this.#options.environment)
-      return compileService(config, new SchemaCompiler())
+      return compile(definition)
     } catch (thrown) {
       this.#options.onUnusable(rev, thrown)
+    }
+    try {
+      return { ...compile({ ...definition, served: nowhere }), servable: false }
+    } catch {
       return 'unusable'
     }
   }
 }
+
+/** A name that never resolves (RFC 2606). */
+const nowhere = { upstream: 'http://upstream.invalid' }
+
+const nameIn = (definition: string): string => (JSON.parse(definition) as ServiceDefinition).name

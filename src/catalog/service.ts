@@ -17,6 +17,8 @@ export interface Service {
   readonly rev: string
   readonly config: ServiceConfig
   readonly contract: Contract
+  /** False for one read back from the ledger whose upstream cannot be called: it needs a variable that is not set. */
+  readonly servable: boolean
   /** The path parameters when host and path are this service's, whatever the method. */
   match(target: RouteTarget): ReadonlyMap<string, string> | undefined
   /** The upstream's path for a request; undefined when the template needs a parameter that the request has not. */
@@ -82,6 +84,7 @@ export function compileService(config: ServiceConfig, compiler: SchemaCompiler):
     name: config.name,
     rev: revisionOf(config.definition),
     config,
+    servable: true,
     contract: {
       route: { key: config.key, methods },
       price,

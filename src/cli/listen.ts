@@ -42,7 +42,14 @@ export async function listen({ fetch, address, onUpgrade }: ListenOptions): Prom
     },
     listener as (incoming: IncomingMessage, outgoing: ServerResponse) => void,
   )
-  if (onUpgrade) server.on('upgrade', onUpgrade)
+  const upgraded = new Set<Duplex>()
+  if (onUpgrade) {
+    server.on('upgrade', (incoming, socket, head) => {
+      upgraded.add(socket)
+      socket.once('close', () => upgraded.delete(socket))
+      onUpgrade(incoming, socket, head)
+    })
+  }
   server.on('clientError', refuseUnreadable)
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)))
@@ -52,7 +59,7 @@ export async function listen({ fetch, address, onUpgrade }: ListenOptions): Prom
   return {
     address: { host: address.host, port: bound.port },
     server,
-    [Symbol.asyncDispose]: () => close(server),
+    [Symbol.asyncDispose]: () => close(server, upgraded),
   }
 }
 
@@ -96,10 +103,11 @@ function listenError({ host, port }: ListenAddress, error: NodeJS.ErrnoException
   }
 }
 
-/** Stops accepting and resolves when the last connection is closed. */
-function close(server: Server): Promise<void> {
+/** Stops accepting and resolves when the last connection is closed; an open WebSocket has no end to wait for. */
+function close(server: Server, upgraded: ReadonlySet<Duplex>): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve())
+    for (const socket of upgraded) socket.destroy()
     // A drained connection would stay open for its keep-alive time.
     const timer = setInterval(() => server.closeIdleConnections(), 200)
     server.once('close', () => clearInterval(timer))

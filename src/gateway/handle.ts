@@ -45,7 +45,10 @@ export async function handle(
   scope.genuine = owner !== undefined
   const request = await readRequest(scope, incoming, target, limitsOf(owner, service))
   const reason = owner ? await spend(gateway, incoming, outgoing, scope, owner, request) : reasonOf(verdict)
-  if (reason) await sell(gateway, incoming, outgoing, scope, today, request, reason)
+  if (!reason) return
+  // From here on the answer is about a new payment; the one that came covers nothing.
+  scope.genuine = false
+  await sell(gateway, incoming, outgoing, scope, today, request, reason)
 }
 
 /** Why a challenge is the answer. */
@@ -61,22 +64,24 @@ interface Owner {
   readonly sold: Service | undefined
   /** Today's, when today's catalog sends the request to the service of that name. */
   readonly today: Service | undefined
-  /** The one of the two whose route the request takes. */
+  /** The one whose route the request takes: one of the two, or what was on sale between them. */
   readonly here: Service
 }
 
 /** @returns undefined when the token is for another service than this request */
 function ownerOf(
-  gateway: Gateway,
+  { revisions }: Gateway,
   token: GenuineToken,
   today: Match,
   target: Target,
   method: string,
 ): Owner | undefined {
-  const sold = gateway.revisions.resolve(token.terms.rev)
-  const soldHere = sold?.match(target) && sold.contract.route.methods.includes(method) ? sold : undefined
-  const sameName = today.kind === 'service' && today.service.name === token.terms.service ? today.service : undefined
-  const here = soldHere ?? sameName
+  const sold = revisions.resolve(token.terms.rev)
+  const leadsHere = (service: Service) =>
+    service.contract.route.methods.includes(method) && service.match(target) !== undefined
+  const { service: name } = token.terms
+  const sameName = today.kind === 'service' && today.service.name === name ? today.service : undefined
+  const here = sold && leadsHere(sold) ? sold : (sameName ?? revisions.named(name).find(leadsHere))
   return here && { token, sold, today: sameName, here }
 }
 

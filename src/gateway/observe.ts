@@ -10,7 +10,9 @@ export function observe(
   scope: RequestScope,
 ): void {
   const { clock, events } = gateway
-  const bytesBefore = incoming.socket.bytesWritten
+  // Kept here, since a request that was broken off has no socket any more.
+  const { socket } = incoming
+  const bytesBefore = socket.bytesWritten
   outgoing.once('close', () => {
     events.request({
       requestId: scope.id,
@@ -22,7 +24,7 @@ export function observe(
       paymentRef: scope.paymentRef,
       totalMs: clock.monotonicMs() - scope.startedMs,
       ownMs: scope.ownMs(),
-      bytesOut: incoming.socket.bytesWritten - bytesBefore,
+      bytesOut: socket.bytesWritten - bytesBefore,
       brokenOff: !outgoing.writableFinished,
     })
   })

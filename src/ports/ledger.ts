@@ -204,6 +204,7 @@ export interface Ledger extends AsyncDisposable {
   prune(nowMs: number, monotonicMs: number): Promise<number>
   /** Commits definitions before they go live; a known `rev` only has its `lastSoldUntil` raised. */
   saveRevisions(revisions: readonly RevisionRecord[]): Promise<void>
+  /** In the order in which they were saved last. */
   revisions(): Promise<RevisionRecord[]>
   saveKeyFingerprints(fingerprints: ReadonlyMap<number, string>): Promise<void>
   /** Commits something, to see whether that works. */

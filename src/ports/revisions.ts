@@ -5,6 +5,8 @@
 export interface Revisions<Sold> {
   /** The service as it was when `rev` was sold, or undefined when this ledger never sold it. */
   resolve(rev: string): Sold | undefined
+  /** Every revision of a service name that this ledger sold, the one that was on sale last first. */
+  named(name: string): IteratorObject<Sold>
   /**
    * Makes sure that the ledger keeps `rev` at least until then, before a token is sold under it. Undefined when it
    * already does.

@@ -10,7 +10,6 @@ import { upgradeHeaders } from './headers.ts'
  */
 export class WebSocketProxy {
   readonly #proxy = createProxyServer({ ws: true, xfwd: false, changeOrigin: true })
-  readonly #sockets = new Set<Duplex>()
 
   constructor() {
     this.#proxy.on('error', (_error, _incoming, response) => {
@@ -19,8 +18,6 @@ export class WebSocketProxy {
   }
 
   join(incoming: IncomingMessage, socket: Duplex, head: Buffer, to: UpgradeTarget): void {
-    this.#sockets.add(socket)
-    socket.once('close', () => this.#sockets.delete(socket))
     socket.on('error', () => socket.destroy())
     incoming.url = to.path
     incoming.headers = upgradeHeaders(to)
@@ -33,7 +30,6 @@ export class WebSocketProxy {
   }
 
   close(): void {
-    for (const socket of this.#sockets) socket.destroy()
     this.#proxy.close()
   }
 }

@@ -43,9 +43,9 @@ export async function send(
   const response = await agent.request({
     origin: gateway.url,
     path,
-    method: (method ?? (body === undefined ? 'GET' : 'POST')) as Dispatcher.HttpMethod,
+    method: method ?? (body === undefined ? 'GET' : 'POST'),
     headers: { ...(!isRaw && { 'content-type': 'application/json' }), ...headers },
-    body: isRaw ? ((body ?? null) as string | Uint8Array | null) : JSON.stringify(body),
+    body: isRaw ? (body ?? null) : JSON.stringify(body),
     ...(signal && { signal }),
   })
   const bytes = Buffer.from(await response.body.arrayBuffer())
@@ -67,8 +67,11 @@ export interface Payment {
   readonly authorization: { readonly authorization: string }
 }
 
+/** A gateway, in this process or another, and whoever pays its invoices. */
+export type Shop = Pick<TestGateway, 'url'> & { readonly wallet: Pick<TestGateway['wallet'], 'pay'> }
+
 /** Asks for a challenge and pays it. */
-export async function payFor(gateway: TestGateway, request: Sent): Promise<Payment> {
+export async function payFor(gateway: Shop, request: Sent): Promise<Payment> {
   const challenged = await send(gateway, request)
   if (challenged.status !== 402) throw new Error(`no challenge but ${challenged.status}: ${challenged.text}`)
   const header = challenged.headers['www-authenticate']

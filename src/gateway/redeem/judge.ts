@@ -36,8 +36,15 @@ export function judge(answer: JudgedAnswer): Judgement {
   if (!head) return counted('upstream_cut_short')
   const { status } = head
   if (status >= 200 && status < 300) return judgeSuccess(answer, head)
-  if (unframed(answer, head)) return counted('upstream_cut_short')
-  return judgeStatus(status, head)
+  const judgement = judgeStatus(status, head)
+  // A failure is one by its status alone; a refusal is passed on and has to be whole.
+  return judgement.kind === 'refused' && unframed(answer, head) ? counted('upstream_cut_short') : judgement
+}
+
+/** Whether an answer with this head becomes a result or a refusal if it comes whole. */
+export function isWorthKeeping(head: UpstreamHead, allowUnframed: boolean): boolean {
+  const end: UpstreamEnd = { kind: 'complete', trailers: [] }
+  return judge({ head, end, tooLarge: false, matchesSchema: () => true, allowUnframed }).kind !== 'failed'
 }
 
 function judgeSuccess(answer: JudgedAnswer, head: UpstreamHead): Judgement {
@@ -49,7 +56,7 @@ function judgeSuccess(answer: JudgedAnswer, head: UpstreamHead): Judgement {
 /** The end of such a body is the end of the connection, which a crash looks like too. */
 const unframed = (answer: JudgedAnswer, head: UpstreamHead) => head.framing === 'close' && !answer.allowUnframed
 
-function judgeStatus(status: number, head: UpstreamHead): Judgement {
+function judgeStatus(status: number, head: UpstreamHead): Failure | { readonly kind: 'refused' } {
   switch (status) {
     case 401:
     case 402:

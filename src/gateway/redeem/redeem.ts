@@ -54,21 +54,25 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
   const hash = requestHash(terms.service, binding)
   const asMinted = isBoundTo(terms, binding)
   const isHead = redemption.method === 'HEAD'
-  const lookFirst = !asMinted || redemption.parts.body.length > parseFirstBytes || isHead
+  const lookFirst =
+    !asMinted || isHead || redemption.parts.body.length > parseFirstBytes || !canBeMade(gateway, redemption)
   for (let round = 0; round < maxRounds; round++) {
     const running = await gateway.jobs.running(paymentHash)
     if (running && running.requestHash !== hash) return { kind: 'challenge', code: 'token_in_use' }
     if (running && isHead) throw new GatewayError('head_never_claims')
     if (running) return { kind: 'running', job: running, service: servingOf(gateway, redemption) }
     let rebinds = false
+    let sold = redemption.sold
     if (lookFirst) {
       const record = await gateway.ledger.read(paymentHash)
       const situation = situationFor(gateway, redemption, record, hash, asMinted)
       if (situation.kind !== 'claim' && situation.kind !== 'rebind') return await settle(gateway, redemption, situation)
       if (isHead) throw new GatewayError('head_never_claims')
       rebinds = situation.kind === 'rebind'
+      // A rebound payment runs under what was on sale when it was rebound.
+      if (record) sold = gateway.revisions.resolve(record.job.rev) ?? sold
     }
-    const offer = rebinds ? rebindOffer(redemption) : claimOffer(gateway, redemption)
+    const offer = rebinds ? rebindOffer(redemption) : claimOffer(gateway, { ...redemption, sold })
     if ('challenge' in offer) return { kind: 'challenge', code: offer.challenge }
     const entry = await gateway.jobs.join(paymentHash, hash, () => claim(gateway, redemption, offer, hash, rebinds))
     if (entry === undefined) continue
@@ -237,9 +241,23 @@ async function settle(
   }
 }
 
-/** Address, headers and limits are today's; for a service that is gone they are its last. */
-function servingOf(gateway: Gateway, { sold, today, token }: Redemption): Service {
-  const serving = gateway.catalog().byName(token.terms.service) ?? sold ?? today
-  if (!serving) throw new GatewayError('refund_due', 'the service is no longer known')
-  return serving
+/**
+ * Address, headers and limits are today's; for a service that is gone they are its last.
+ * @throws GatewayError `refund_due`
+ */
+function servingOf(gateway: Gateway, redemption: Redemption): Service {
+  const serving = lastServing(gateway, redemption)
+  if (serving?.servable) return serving
+  throw new GatewayError('refund_due', 'the service is gone and cannot be called any more', {
+    reference: redemption.token.tokenId,
+  })
 }
+
+function lastServing(gateway: Gateway, { sold, today, token }: Redemption): Service | undefined {
+  const { service: name } = token.terms
+  return gateway.catalog().byName(name) ?? gateway.revisions.named(name).take(1).toArray()[0] ?? sold ?? today
+}
+
+/** Otherwise only what is stored already can be served, so the ledger is asked first. */
+const canBeMade = (gateway: Gateway, redemption: Redemption): boolean =>
+  redemption.sold !== undefined && lastServing(gateway, redemption)?.servable === true

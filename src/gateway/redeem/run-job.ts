@@ -3,7 +3,7 @@ import { type ClaimedJob, LedgerError } from '../../ports/ledger.ts'
 import type { UpstreamCall, UpstreamEnd, UpstreamHead } from '../../ports/upstream.ts'
 import type { Gateway } from '../gateway.ts'
 import type { JobOutcome, LiveAnswer, RunningJob } from './jobs.ts'
-import { type Failure, judge } from './judge.ts'
+import { type Failure, isWorthKeeping, judge } from './judge.ts'
 import { memoryLimitBytes, Recording, RecordingLost } from './recording.ts'
 import { Sealer } from './seal.ts'
 import { fromMemory, openStored, readCommitted, readRecording } from './stored.ts'
@@ -111,7 +111,7 @@ class JobRun {
       {
         head: (head) => {
           this.#head = head
-          if (this.#isAnswer(head)) this.#recording.begin(head)
+          if (isWorthKeeping(head, service.config.allowUnframed)) this.#recording.begin(head)
         },
         data: (chunk) => {
           if (this.#recording.size + chunk.length > service.config.result.maxBytes) {
@@ -125,12 +125,6 @@ class JobRun {
       },
       stop.signal,
     )
-  }
-
-  /** A result or a refusal, by the status alone: what will be stored if it comes whole. */
-  #isAnswer({ status }: UpstreamHead): boolean {
-    if (status >= 200 && status < 300) return true
-    return status >= 400 && status < 500 && ![401, 402, 407, 408, 409, 425, 429].includes(status)
   }
 
   #matchesSchema(): boolean {

@@ -52,6 +52,7 @@ export class Sealer {
   /** @throws Error when the frame was not sealed in this place */
   open(seq: number, sealed: Uint8Array): OpenedFrame {
     const last = sealed[0] === 1
+    if (!last && sealed[0] !== 0) throw new Error('the frame does not say whether it is the last')
     const decipher = createDecipheriv('aes-256-gcm', this.#key, nonce(seq), { authTagLength: tagBytes })
     decipher.setAAD(this.#aad(seq, last))
     decipher.setAuthTag(sealed.subarray(sealed.length - tagBytes))

@@ -1,7 +1,7 @@
 import { GatewayError } from '../../errors.ts'
 import type { Ledger, PaymentRecord } from '../../ports/ledger.ts'
 import { decodeHead, frameBytes, type Recording, type ResultHead } from './recording.ts'
-import { Sealer } from './seal.ts'
+import { type OpenedFrame, Sealer } from './seal.ts'
 
 /** A whole stored answer that can be read from any place. */
 export interface StoredResult {
@@ -32,9 +32,19 @@ export async function openStored(
 ): Promise<StoredResult> {
   const { job, paymentHash } = record
   const reader = frameReader(ledger, { jobId: job.id, paymentHash, epoch: job.epoch, salt: job.salt, preimage })
-  const { head, inlineBody } = decodeHead(await reader(0))
+  const first = await reader(0)
+  const { head, inlineBody } = decodeHead(first.plain)
   if (inlineBody) return fromMemory(head, [inlineBody])
-  return { head, size: job.resultBytes ?? 0, read: bodyReader(reader) }
+  const size = job.resultBytes ?? 0
+  const read = async (position: number): Promise<Buffer> => {
+    const seq = frameAt(position)
+    const { plain, last } = await reader(seq)
+    // Which frame ends the body is sealed with it; what the row says is not.
+    const end = (seq - 1) * frameBytes + plain.length
+    if (last !== end >= size || end > size) throw unreadable(job.id, `frame ${seq} is not where the body ends`)
+    return plain.subarray(position % frameBytes)
+  }
+  return { head, size, read }
 }
 
 /** The committed part of an answer that is still coming in. */
@@ -42,7 +52,8 @@ export function readCommitted(
   ledger: Pick<Ledger, 'frames'>,
   scope: FrameScope,
 ): (position: number) => Promise<Buffer> {
-  return bodyReader(frameReader(ledger, scope))
+  const reader = frameReader(ledger, scope)
+  return async (position) => (await reader(frameAt(position))).plain.subarray(position % frameBytes)
 }
 
 /** Follows an answer while it comes in: from memory where that still has the place, else from the ledger. */
@@ -62,7 +73,7 @@ export interface FrameScope {
   readonly preimage: string
 }
 
-type FrameReader = (seq: number) => Promise<Buffer>
+type FrameReader = (seq: number) => Promise<OpenedFrame>
 
 function frameReader(ledger: Pick<Ledger, 'frames'>, scope: FrameScope): FrameReader {
   const sealer = new Sealer({ ...scope, purpose: 'result' })
@@ -73,16 +84,16 @@ function frameReader(ledger: Pick<Ledger, 'frames'>, scope: FrameScope): FrameRe
       fetched = new Map(frames.map((frame) => [frame.seq, frame.sealed]))
     }
     const sealed = fetched.get(seq)
-    if (!sealed) throw new GatewayError('internal', `frame ${seq} of job ${scope.jobId} is missing`)
+    if (!sealed) throw unreadable(scope.jobId, `frame ${seq} is missing`)
     try {
-      return sealer.open(seq, sealed).plain
+      return sealer.open(seq, sealed)
     } catch (cause) {
-      throw new GatewayError('internal', `frame ${seq} of job ${scope.jobId} cannot be opened`, { cause })
+      throw unreadable(scope.jobId, `frame ${seq} cannot be opened`, cause)
     }
   }
 }
 
-const bodyReader = (frame: FrameReader) => async (position: number) => {
-  const plain = await frame(1 + Math.floor(position / frameBytes))
-  return plain.subarray(position % frameBytes)
-}
+const frameAt = (position: number): number => 1 + Math.floor(position / frameBytes)
+
+const unreadable = (jobId: string, message: string, cause?: unknown): GatewayError =>
+  new GatewayError('internal', `job ${jobId}: ${message}`, { cause })

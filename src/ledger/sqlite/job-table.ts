@@ -62,8 +62,12 @@ export class JobTable {
          AND (SELECT state FROM payment WHERE hash = :hash) = 'settled'
        RETURNING ${claimedColumns}`,
     )
-    this.#show = database.prepare(`UPDATE job SET shown = 1 WHERE ${ofPayment} AND epoch = :epoch AND state = 'running'`)
-    this.#running = database.prepare(`SELECT number FROM job WHERE ${ofPayment} AND epoch = :epoch AND state = 'running'`)
+    this.#show = database.prepare(
+      `UPDATE job SET shown = 1 WHERE ${ofPayment} AND epoch = :epoch AND state = 'running'`,
+    )
+    this.#running = database.prepare(
+      `SELECT number FROM job WHERE ${ofPayment} AND epoch = :epoch AND state = 'running'`,
+    )
     this.#capture = database.prepare(
       `UPDATE job SET state = 'captured', finished_at = :nowMs, keep_until = :keepUntilMs,
          result_bytes = :resultBytes, last_code = NULL

@@ -13,10 +13,7 @@ export class Pruner {
   readonly #meta: MetaTable
   readonly #deleteFrames: Database.Statement<[number, number], { number: number }>
   readonly #framesOf: Database.Statement<[number]>
-  readonly #expired: Database.Statement<
-    [number, number, number],
-    { number: number; minted_expiry: number }
-  >
+  readonly #expired: Database.Statement<[number, number, number], { number: number; minted_expiry: number }>
   readonly #deleteJob: Database.Statement<[number]>
   readonly #deletePayment: Database.Statement<[number]>
   #lastMonotonicMs: number | undefined

@@ -7,14 +7,14 @@ export class RevisionTable {
 
   constructor(database: Database.Database) {
     this.#save = database.prepare(
-      `INSERT INTO service_revision (rev, definition, last_sold_until) VALUES (?, ?, ?)
+      `INSERT INTO service_revision (rev, definition, last_sold_until, saved)
+       VALUES (?, ?, ?, (SELECT coalesce(max(saved), 0) + 1 FROM service_revision))
        ON CONFLICT (rev) DO UPDATE SET
          definition = excluded.definition,
+         saved = excluded.saved,
          last_sold_until = max(last_sold_until, excluded.last_sold_until)`,
     )
-    this.#all = database.prepare(
-      'SELECT rev, definition, last_sold_until FROM service_revision ORDER BY last_sold_until',
-    )
+    this.#all = database.prepare('SELECT rev, definition, last_sold_until FROM service_revision ORDER BY saved')
   }
 
   save(revisions: readonly RevisionRecord[]): void {

@@ -30,6 +30,7 @@ export interface SqliteLedgerOptions {
  * @throws LedgerError
  */
 export async function openSqliteLedger(options: SqliteLedgerOptions, signal?: AbortSignal): Promise<Ledger> {
+  signal?.throwIfAborted()
   const { directory } = options
   const writer = new WorkerClient(
     { role: 'writer', directory },

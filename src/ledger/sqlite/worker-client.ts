@@ -35,6 +35,7 @@ export class WorkerClient {
   #working: Pending[] | undefined
   #group = 0
   #flushScheduled = false
+  #isOpen = false
   #closing = false
 
   constructor(settings: WorkerSettings, events: WorkerEvents) {
@@ -86,12 +87,14 @@ export class WorkerClient {
 
   async close(): Promise<void> {
     if (!this.#closing) {
-      while (this.#working || this.#gathering.length > 0 || this.#lazy.length > 0) {
+      while (this.#isOpen && (this.#working || this.#gathering.length > 0 || this.#lazy.length > 0)) {
         this.#flush()
         await new Promise((resolve) => setTimeout(resolve, 1))
       }
       this.#closing = true
-      this.#worker.postMessage({ close: true })
+      // A thread that waits for the ledger has nothing to finish.
+      if (this.#isOpen) this.#worker.postMessage({ close: true })
+      else await this.#worker.terminate()
     }
     await this.#exited
   }
@@ -124,6 +127,7 @@ export class WorkerClient {
         this.#events.onWaiting?.()
         return
       case 'open':
+        this.#isOpen = true
         this.#opened.resolve(message.meta)
         return
       case 'failed':

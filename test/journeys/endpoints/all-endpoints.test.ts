@@ -10,7 +10,7 @@ const seedPrices = {
   'voice-clone': { sats: 7500, inputs: {} },
   'generate-music': { sats: 300, inputs: {} },
   music: { sats: 200, inputs: {} },
-  'generate-text': { sats: 15, inputs: { 'modelId or model': 'best' } },
+  'generate-text': { sats: 15, inputs: { modelId: 'best' } },
   'generate-video': { sats: 2250, inputs: { mode: 'pro', generate_audio: 'false' } },
 } satisfies Record<Endpoint, object>
 

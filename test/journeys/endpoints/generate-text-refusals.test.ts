@@ -98,14 +98,14 @@ describe('an image', () => {
   })
 
   test('of 2 MB does not count for the price', async () => {
-    expect(await outcomeOf(shop, ask({ imageData: png(2_000_000) }))).toEqual(offer(15, { 'modelId or model': 'best' }))
+    expect(await outcomeOf(shop, ask({ imageData: png(2_000_000) }))).toEqual(offer(15, { modelId: 'best' }))
   })
 
   test('of 10 MiB is taken, and reaches the service whole', async () => {
     const imageData = png(largestImage)
     expect(imageData).toHaveLength('data:image/png;base64,'.length + 13_981_016)
     const sent = ask({ imageData })
-    expect(await outcomeOf(shop, sent)).toEqual(offer(15, { 'modelId or model': 'best' }))
+    expect(await outcomeOf(shop, sent)).toEqual(offer(15, { modelId: 'best' }))
     shop.upstream.answer = (_call, outgoing) => void outgoing.end('a picture')
     const answer = await buyFrom(shop.gateway, sent)
     expect([answer.status, answer.text]).toEqual([200, 'a picture'])
@@ -142,7 +142,7 @@ describe('a body of more than 16 MiB is refused by its size', () => {
     const length = max - head.length - 2 + 1
     expect(await outcomeOf(shop, request('generate-text', body(max)))).toEqual(
       offer(Math.ceil(length / 100), {
-        'modelId or model': 'best',
+        modelId: 'best',
       }),
     )
   })

@@ -13,7 +13,7 @@ const chars = (count: number) => 'x'.repeat(count)
 const tiers: readonly Tier[] = ['best', 'standard', 'budget']
 const summarize = 'Summarize this document'
 /** How the row is named in a price when neither field names it. */
-const byDefault = { 'modelId or model': 'best' }
+const byDefault = { modelId: 'best' }
 
 interface Row {
   readonly what: string

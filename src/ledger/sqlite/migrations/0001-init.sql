@@ -97,5 +97,7 @@ CREATE TABLE service_revision (
   rev TEXT PRIMARY KEY,
   definition TEXT NOT NULL,
   -- Unix seconds: no token sold under it lives longer.
-  last_sold_until INTEGER NOT NULL
+  last_sold_until INTEGER NOT NULL,
+  -- Counts the saves: the highest of a name is the one that was on sale last.
+  saved INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -1,0 +1,122 @@
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { describe, expect, test, vi } from 'vitest'
+import { LedgerError, type LedgerErrorCode } from '#src/ports/ledger.ts'
+import { paid, payFor, send } from '../support/buyer.ts'
+import { openGateway, type TestGateway } from '../support/gateway.ts'
+import { makeClaim } from '../support/ledger/requests.ts'
+import { aRequest, idle, makeShop, rowIn } from '../support/shop.ts'
+import { openUpstream } from '../support/upstream.ts'
+
+/** Somebody else writes into the ledger's file, and does not end. */
+function lockFile(gateway: TestGateway): { release(): void } {
+  const database = new Database(join(gateway.dataDir, 'ledger.sqlite'))
+  database.exec('BEGIN IMMEDIATE')
+  return {
+    release() {
+      database.exec('ROLLBACK')
+      database.close()
+    },
+  }
+}
+
+/** The next call of one of the ledger's methods fails. */
+function failOnce(gateway: TestGateway, method: 'claim' | 'capture' | 'fail', code: LedgerErrorCode) {
+  const { ledger } = gateway.running.context
+  return vi.spyOn(ledger, method).mockRejectedValueOnce(new LedgerError(code, 'secret words of the disk'))
+}
+
+describe('a ledger that cannot be written', () => {
+  test('takes no payment: the answer is 503, and the same token works once it can', async () => {
+    await using upstream = await openUpstream()
+    await using gateway = await openGateway({ config: makeShop(upstream.url) })
+    const payment = await payFor(gateway, aRequest)
+    const lock = lockFile(gateway)
+    const answer = await send(gateway, paid(aRequest, payment))
+    expect([answer.status, answer.json().code]).toEqual([503, 'ledger_unavailable'])
+    expect(answer.headers).toMatchObject({ 'l402-payment': 'unspent', 'retry-after': '5' })
+    expect(answer.json().payment.action).toBe('retry_same_token')
+    expect(upstream.calls).toHaveLength(0)
+    const probe = await fetch(`${gateway.adminUrl}/readyz`)
+    expect([probe.status, await probe.json()]).toEqual([
+      503,
+      { status: 'not ready', reason: 'the ledger cannot be written' },
+    ])
+    lock.release()
+    const after = await send(gateway, paid(aRequest, payment))
+    expect([after.status, after.headers['l402-payment']]).toEqual([200, 'spent'])
+  })
+
+  test.for(['full', 'readonly', 'io', 'busy'] as const)('(%s) reaches no upstream without a claim', async (code) => {
+    await using upstream = await openUpstream()
+    await using gateway = await openGateway({ config: makeShop(upstream.url) })
+    const payment = await payFor(gateway, aRequest)
+    using claim = failOnce(gateway, 'claim', code)
+    const answer = await send(gateway, paid(aRequest, payment))
+    expect([answer.status, answer.headers['l402-payment']]).toEqual([503, 'unspent'])
+    expect(answer.text).not.toContain('secret')
+    expect(claim).toHaveBeenCalledOnce()
+    expect(upstream.calls).toHaveLength(0)
+    expect((await send(gateway, paid(aRequest, payment))).status).toBe(200)
+    expect(upstream.calls).toHaveLength(1)
+  })
+
+  test('(full) when the result is there delivers none of it, and the same token runs it again', async () => {
+    await using upstream = await openUpstream((_call, outgoing) => void outgoing.end(`made ${upstream.calls.length}`))
+    await using gateway = await openGateway({ config: makeShop(upstream.url) })
+    const payment = await payFor(gateway, aRequest)
+    using capture = failOnce(gateway, 'capture', 'full')
+    const answer = await send(gateway, paid(aRequest, payment))
+    expect([answer.status, answer.json().code]).toEqual([503, 'ledger_unavailable'])
+    expect(answer.headers).toMatchObject({ 'l402-payment': 'unspent', 'retry-after': '5' })
+    expect(answer.text).not.toContain('made')
+    expect(capture).toHaveBeenCalledOnce()
+    await idle(gateway)
+    // Nobody runs it and nothing is lost: the next request takes it over, under the same key for the upstream.
+    expect(await rowIn(gateway, payment)).toMatchObject({ job: { state: 'running', epoch: 1 } })
+    const again = await send(gateway, paid(aRequest, payment))
+    expect([again.status, again.text, again.headers['l402-payment']]).toEqual([200, 'made 2', 'spent'])
+    const keys = upstream.calls.map(({ headers }) => headers['idempotency-key'])
+    expect(keys[1]).toBe(keys[0])
+    expect((await send(gateway, paid(aRequest, payment))).text).toBe('made 2')
+  })
+
+  test('when the failure is to be noted counts nothing against the payment', async () => {
+    await using upstream = await openUpstream((_call, outgoing) => void outgoing.writeHead(500).end())
+    await using gateway = await openGateway({ config: makeShop(upstream.url) })
+    const payment = await payFor(gateway, aRequest)
+    using fail = failOnce(gateway, 'fail', 'io')
+    const answer = await send(gateway, paid(aRequest, payment))
+    expect([answer.status, answer.json().code]).toEqual([503, 'ledger_unavailable'])
+    expect(fail).toHaveBeenCalledOnce()
+    expect(await rowIn(gateway, payment)).toMatchObject({ job: { state: 'running', attempts: 0 } })
+  })
+})
+
+test('a run whose place was taken by a later one delivers nothing of its own', async () => {
+  const finish: (() => void)[] = []
+  await using upstream = await openUpstream(async (_call, outgoing) => {
+    const number = upstream.calls.length
+    await new Promise<void>((resolve) => finish.push(resolve))
+    outgoing.end(`made ${number}`)
+  })
+  await using gateway = await openGateway({ config: makeShop(upstream.url) })
+  const payment = await payFor(gateway, aRequest)
+  const first = send(gateway, paid(aRequest, payment))
+  await expect.poll(() => finish).toHaveLength(1)
+  // As another process would that thinks the first one dead.
+  const row = await rowIn(gateway, payment)
+  const { ledger } = gateway.running.context
+  if (!row) throw new Error('the payment has no row')
+  const { paymentHash, mintedExpiry, job } = row
+  const thief = makeClaim({ paymentHash, mintedExpiry, requestHash: job.requestHash, rev: job.rev, takeover: true })
+  const stolen = await ledger.claim(thief)
+  expect(stolen).toMatchObject({ kind: 'claimed', job: { epoch: 2 } })
+  finish[0]?.()
+  const answer = await first
+  expect([answer.status, answer.json().code]).toEqual([503, 'ledger_unavailable'])
+  expect(answer.text).not.toContain('made')
+  expect(await rowIn(gateway, payment)).toMatchObject({ job: { state: 'running', epoch: 2 } })
+  expect(await ledger.frames(paymentHash, 1, 0, 1)).toEqual([])
+  expect(gateway.log.filter((line) => line.includes('"event":"lost"'))).toHaveLength(1)
+})

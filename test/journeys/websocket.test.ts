@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto'
+import { createServer, type IncomingMessage } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { describe, expect, test } from 'vitest'
+import { openGateway } from '../support/gateway.ts'
+
+const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
+
+/** A server that takes WebSockets and sends every short text back. */
+async function openEcho() {
+  const handshakes: IncomingMessage[] = []
+  const sockets = new Set<Duplex>()
+  const server = createServer((_incoming, outgoing) => outgoing.writeHead(404).end())
+  server.on('upgrade', (incoming: IncomingMessage, socket: Duplex) => {
+    handshakes.push(incoming)
+    sockets.add(socket)
+    socket.on('error', () => socket.destroy()).on('end', () => socket.end())
+    const accept = createHash('sha1').update(`${incoming.headers['sec-websocket-key']}${acceptGuid}`).digest('base64')
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+    )
+    socket.on('data', (frame: Buffer) => answerFrame(socket, frame))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    handshakes,
+    sockets,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+/** Texts under 126 bytes come masked and go back plain (RFC 6455, section 5.2). */
+function answerFrame(socket: Duplex, frame: Buffer): void {
+  const [opcode, length] = [(frame[0] ?? 0) & 15, (frame[1] ?? 0) & 127]
+  if (opcode !== 1) return void socket.end(frame.subarray(0, 1))
+  const mask = frame.subarray(2, 6)
+  const text = frame.subarray(6, 6 + length).map((byte, index) => byte ^ (mask[index % 4] ?? 0))
+  socket.write(Buffer.concat([Buffer.from([0x81, text.length]), text]))
+}
+
+const config = (upstream: string) => `
+services:
+  GET /live/:room: { name: live, upstream: "${upstream}/rooms/:room", price: free, websocket: true }
+  GET /plain: { name: plain, upstream: "${upstream}", price: free }
+  GET /sold: { name: sold, upstream: "${upstream}", price: { flat: 7 } }
+`
+
+const socketTo = (gateway: { url: string }, path: string) =>
+  new WebSocket(`${gateway.url.replace('http', 'ws')}${path}`)
+
+const once = (socket: WebSocket, event: 'open' | 'message' | 'close' | 'error') =>
+  new Promise<Event>((resolve) => socket.addEventListener(event, resolve, { once: true }))
+
+/** A handshake by hand. @returns the first line of the answer and its body */
+async function handshake(gateway: { url: string }, path: string, headers = ''): Promise<readonly [string, string]> {
+  const { hostname, port } = new URL(gateway.url)
+  const socket = connect(Number(port), hostname)
+  const lines = `GET ${path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${headers}\r\n`
+  socket.write(lines)
+  const text = Buffer.concat(await Array.fromAsync(socket as AsyncIterable<Buffer>)).toString()
+  return [text.split('\r\n', 1)[0] ?? '', text.slice(text.indexOf('\r\n\r\n') + 4)]
+}
+
+describe('a WebSocket', () => {
+  test('passes through a free route that says so, both ways', async () => {
+    await using upstream = await openEcho()
+    await using gateway = await openGateway({ config: config(upstream.url) })
+    const socket = socketTo(gateway, '/live/7?x=1')
+    await once(socket, 'open')
+    for (const text of ['hello', 'again']) {
+      const message = once(socket, 'message')
+      socket.send(text)
+      expect((await message) as MessageEvent).toMatchObject({ data: text })
+    }
+    const closed = once(socket, 'close')
+    socket.close()
+    await closed
+    const [handshaken] = upstream.handshakes
+    expect(handshaken?.url).toBe('/rooms/7?x=1')
+    expect(handshaken?.headers).toMatchObject({ host: new URL(upstream.url).host, 'x-forwarded-for': '127.0.0.1' })
+  })
+
+  test('takes no credential and no cookie with it', async () => {
+    await using upstream = await openEcho()
+    await using gateway = await openGateway({ config: config(upstream.url) })
+    const { hostname, port } = new URL(gateway.url)
+    const socket = connect(Number(port), hostname)
+    const { promise, resolve } = Promise.withResolvers<string>()
+    socket.once('data', (data: Buffer) => resolve(data.toString()))
+    socket.write(
+      `GET /live/7 HTTP/1.1\r\nHost: ${hostname}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nAuthorization: L402 token:preimage\r\nCookie: a=1\r\nX-Forwarded-For: 1.2.3.4\r\n\r\n`,
+    )
+    expect(await promise).toContain('101 Switching Protocols')
+    const { authorization, cookie, 'x-forwarded-for': address } = upstream.handshakes[0]?.headers ?? {}
+    expect([authorization, cookie, address]).toEqual([undefined, undefined, '127.0.0.1'])
+    socket.destroy()
+  })
+
+  test.for([
+    ['a priced route', '/sold', 'HTTP/1.1 400 bad_header'],
+    ['a free route that does not say so', '/plain', 'HTTP/1.1 400 bad_header'],
+    ['a path where nothing is', '/nothing', 'HTTP/1.1 404 not_found'],
+    ['a path that is none', '/live/../sold', 'HTTP/1.1 400 bad_target'],
+  ] as const)('is refused on %s, and reaches no upstream', async ([, path, line]) => {
+    await using upstream = await openEcho()
+    await using gateway = await openGateway({ config: config(upstream.url) })
+    const [said, body] = await handshake(gateway, path)
+    expect(said).toBe(line)
+    expect(JSON.parse(body)).toMatchObject({ code: line.split(' ')[2] })
+    expect(upstream.handshakes).toHaveLength(0)
+    expect(gateway.wallet.asked).toHaveLength(0)
+  })
+
+  test('to an upstream that is gone is closed, and the gateway goes on', async () => {
+    const upstream = await openEcho()
+    await using gateway = await openGateway({ config: config(upstream.url) })
+    await upstream[Symbol.asyncDispose]()
+    const socket = socketTo(gateway, '/live/7')
+    await once(socket, 'close')
+    expect((await fetch(`${gateway.adminUrl}/livez`)).status).toBe(200)
+  })
+
+  test('is closed when its upstream closes it', async () => {
+    await using upstream = await openEcho()
+    await using gateway = await openGateway({ config: config(upstream.url) })
+    const socket = socketTo(gateway, '/live/1')
+    await once(socket, 'open')
+    const closed = once(socket, 'close')
+    for (const each of upstream.sockets) each.destroy()
+    await expect(closed).resolves.toBeDefined()
+  })
+
+  test('that is open does not hold up the end of the gateway', async () => {
+    await using upstream = await openEcho()
+    const gateway = await openGateway({ config: config(upstream.url) })
+    const socket = socketTo(gateway, '/live/1')
+    await once(socket, 'open')
+    const closed = once(socket, 'close')
+    await gateway[Symbol.asyncDispose]()
+    await expect(closed).resolves.toBeDefined()
+  })
+})
+
+test('an upgrade to anything else is not taken up, and the request is answered as it is', async () => {
+  await using upstream = await openEcho()
+  await using gateway = await openGateway({ config: config(upstream.url) })
+  const { hostname, port } = new URL(gateway.url)
+  const socket = connect(Number(port), hostname)
+  socket.write(`GET /sold HTTP/1.1\r\nHost: ${hostname}\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n`)
+  const text = Buffer.concat(await Array.fromAsync(socket as AsyncIterable<Buffer>)).toString()
+  expect(text).toMatch(/^HTTP\/1\.1 402 /)
+})

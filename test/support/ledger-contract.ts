@@ -1,0 +1,22 @@
+import { describe } from 'vitest'
+import { describeClaims } from './ledger/claims.ts'
+import { describeFrames } from './ledger/frames.ts'
+import { describeLifetime } from './ledger/lifetime.ts'
+import { describeMeta } from './ledger/meta.ts'
+import type { OpenLedger } from './ledger/opened-ledger.ts'
+import { describePruning } from './ledger/pruning.ts'
+import { describeRebinding } from './ledger/rebinding.ts'
+import { describeRuns } from './ledger/runs.ts'
+
+/** What every ledger has to do, whatever it is made of. */
+export function describeLedger(name: string, open: OpenLedger): void {
+  describe(`the ${name} ledger`, () => {
+    describeClaims(open)
+    describeRuns(open)
+    describeFrames(open)
+    describeRebinding(open)
+    describePruning(open)
+    describeMeta(open)
+    describeLifetime(open)
+  })
+}
