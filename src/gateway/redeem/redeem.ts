@@ -40,9 +40,6 @@ export type RedeemOutcome =
 /** Looks at a row that changes under our hands, before the buyer is asked to come back. */
 const maxRounds = 8
 
-/** Bodies above this are not parsed before the ledger was asked whether it is needed. */
-const parseFirstBytes = 64 * 1024
-
 /**
  * Finds what a payment is worth for this request and takes it where it is due.
  * @throws GatewayError with what became of the payment
@@ -54,24 +51,18 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
   const hash = requestHash(terms.service, binding)
   const asMinted = isBoundTo(terms, binding)
   const isHead = redemption.method === 'HEAD'
-  const lookFirst =
-    !asMinted || isHead || redemption.parts.body.length > parseFirstBytes || !canBeMade(gateway, redemption)
   for (let round = 0; round < maxRounds; round++) {
     const running = await gateway.jobs.running(paymentHash)
     if (running && running.requestHash !== hash) return { kind: 'challenge', code: 'token_in_use' }
     if (running && isHead) throw new GatewayError('head_never_claims')
     if (running) return { kind: 'running', job: running, service: servingOf(gateway, redemption) }
-    let rebinds = false
-    let sold = redemption.sold
-    if (lookFirst) {
-      const record = await gateway.ledger.read(paymentHash)
-      const situation = situationFor(gateway, redemption, record, hash, asMinted)
-      if (situation.kind !== 'claim' && situation.kind !== 'rebind') return await settle(gateway, redemption, situation)
-      if (isHead) throw new GatewayError('head_never_claims')
-      rebinds = situation.kind === 'rebind'
-      // A rebound payment runs under what was on sale when it was rebound.
-      if (record) sold = gateway.revisions.resolve(record.job.rev) ?? sold
-    }
+    const record = await gateway.ledger.read(paymentHash)
+    const situation = situationFor(gateway, redemption, record, hash, asMinted)
+    if (situation.kind !== 'claim' && situation.kind !== 'rebind') return await settle(gateway, redemption, situation)
+    if (isHead) throw new GatewayError('head_never_claims')
+    const rebinds = situation.kind === 'rebind'
+    // A rebound payment runs under what was on sale when it was rebound.
+    const sold = (record && gateway.revisions.resolve(record.job.rev)) ?? redemption.sold
     const offer = rebinds ? rebindOffer(redemption) : claimOffer(gateway, { ...redemption, sold })
     if ('challenge' in offer) return { kind: 'challenge', code: offer.challenge }
     const entry = await gateway.jobs.join(paymentHash, hash, () => claim(gateway, redemption, offer, hash, rebinds))
@@ -81,13 +72,10 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
         continue
       case 'attached':
         return { kind: 'running', job: entry.job, service: offer.serving }
-      case 'not_started': {
+      case 'not_started':
         if (entry.reason === 'expired') return { kind: 'challenge', code: 'token_expired' }
-        const situation = situationFor(gateway, redemption, entry.reason, hash, asMinted)
         // The row changed between the look and the claim: look again.
-        if (situation.kind === 'claim' || situation.kind === 'rebind') continue
-        return await settle(gateway, redemption, situation)
-      }
+        continue
     }
   }
   throw new GatewayError('ledger_unavailable', 'the state of the payment keeps changing', { retryAfterMs: 1000 })
@@ -257,7 +245,3 @@ function lastServing(gateway: Gateway, { sold, today, token }: Redemption): Serv
   const { service: name } = token.terms
   return gateway.catalog().byName(name) ?? gateway.revisions.named(name).take(1).toArray()[0] ?? sold ?? today
 }
-
-/** Otherwise only what is stored already can be served, so the ledger is asked first. */
-const canBeMade = (gateway: Gateway, redemption: Redemption): boolean =>
-  redemption.sold !== undefined && lastServing(gateway, redemption)?.servable === true

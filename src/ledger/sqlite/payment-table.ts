@@ -88,7 +88,7 @@ export class PaymentTable {
         retryAtMs: row.retry_at,
         lastCode: row.last_code ?? undefined,
         shown: row.shown === 1,
-        salt: row.salt,
+        salt: new Uint8Array(row.salt),
         finishedAtMs: row.finished_at ?? undefined,
         keepUntilMs: row.keep_until ?? undefined,
         firstDeliveredAtMs: row.first_delivered_at ?? undefined,
