@@ -19,7 +19,7 @@ export interface StartOptions {
   readonly onFatal: (cause: unknown) => void
   readonly onWaiting?: () => void
   readonly telemetry?: Pick<TelemetryOptions, 'destination' | 'level'>
-  readonly overrides?: Pick<ContextOptions, 'clock' | 'wallet'>
+  readonly overrides?: Pick<ContextOptions, 'clock' | 'wallet' | 'disk'>
 }
 
 export interface RunningGateway extends AsyncDisposable {

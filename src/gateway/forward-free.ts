@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Service } from '../catalog/service.ts'
 import { GatewayError } from '../errors.ts'
-import type { ClientFacts, UpstreamEnd, UpstreamHead } from '../ports/upstream.ts'
+import type { ClientFacts, UpstreamEnd, UpstreamFault, UpstreamHead } from '../ports/upstream.ts'
 import type { Gateway } from './gateway.ts'
 import type { Target } from './request/target.ts'
 import { commonHeaders, writeHead } from './respond.ts'
@@ -56,9 +56,16 @@ export async function forwardFree(
     outgoing.end()
     return
   }
+  if (couldNotConnect.has(end.fault)) gateway.guard.unreachable(config.upstream)
   if (head) outgoing.destroy()
   else if (!left.signal.aborted) throw noAnswer(end)
 }
+
+/**
+ * All that a free call tells of its upstream. Anybody may make one, so whatever a client could bring about must not
+ * stop the sale; and that it is answered does not prove that what is sold can be made.
+ */
+const couldNotConnect: ReadonlySet<UpstreamFault> = new Set<UpstreamFault>(['refused', 'dns', 'tls', 'connect_timeout'])
 
 function sendHead(
   incoming: IncomingMessage,
