@@ -20,8 +20,8 @@ import type { Ledger } from './ports/ledger.ts'
 import type { Wallet } from './ports/wallet.ts'
 import { measureGuards } from './telemetry/guard-metrics.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
-import { openGuard } from './upstream/open-guard.ts'
 import { HttpUpstream } from './upstream/http-upstream.ts'
+import { openGuard } from './upstream/open-guard.ts'
 
 /** What lives as long as the process: ledger, keys, wallet, connections. The only file that knows the adapters. */
 export interface Context extends AsyncDisposable {

@@ -65,10 +65,11 @@ const retryWindowMs = 10 * 60_000
 function checkTokenTtl({ lightning, l402 }: TopInput, services: readonly ServiceConfig[], onProblem: OnProblem): void {
   const calls = services.filter(({ price }) => price !== 'free').map(longestCallMs)
   const needed = lightning.invoice_expiry + Math.max(0, ...calls) + retryWindowMs
+  const waits = services.some((service) => longestCallMs(service) > service.timeouts.totalMs)
   if (l402.token_ttl < needed) {
     onProblem(
       ['l402', 'token_ttl'],
-      `is ${inWords(l402.token_ttl)} and must be at least ${inWords(needed)}: an invoice paid in its last second (${inWords(lightning.invoice_expiry)}), the longest call (${inWords(Math.max(0, ...calls))}) and a retry (${inWords(retryWindowMs)})`,
+      `is ${inWords(l402.token_ttl)} and must be at least ${inWords(needed)}: an invoice paid in its last second (${inWords(lightning.invoice_expiry)}), the longest call${waits ? ' with its wait for a turn' : ''} (${inWords(Math.max(0, ...calls))}) and a retry (${inWords(retryWindowMs)})`,
     )
   }
   if (l402.token_ttl > longestTokenTtlMs) onProblem(['l402', 'token_ttl'], 'must be at most 366d')

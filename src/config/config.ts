@@ -122,8 +122,6 @@ export interface HealthConfig {
   readonly expect: readonly number[] | undefined
   /** Of the upstream itself; lower-case names. */
   readonly headers: Readonly<Record<string, string>>
-  /** Where it stands in the file. */
-  readonly at: ConfigPath
 }
 
 export interface ExampleConfig {

@@ -13,7 +13,6 @@ const defaultMaxQueueWaitMs = 60_000
 export function readLimits(
   input: Partial<UpstreamInput>,
   headers: Readonly<Record<string, string>>,
-  at: ConfigPath,
   { breaker: shared }: TopInput['defaults'],
 ): Limits {
   return {
@@ -21,7 +20,7 @@ export function readLimits(
     maxQueued: input.max_queued,
     maxQueueWaitMs: input.max_queue_wait,
     breaker: input.breaker === undefined ? undefined : readBreaker(input.breaker, shared),
-    health: input.health && readHealth(input.health, headers, [...at, 'health']),
+    health: input.health && readHealth(input.health, headers),
   }
 }
 
@@ -40,10 +39,9 @@ function readBreaker(input: BreakerInput, shared: BreakerInput | undefined): Bre
 function readHealth(
   { path, every, timeout, expect }: NonNullable<UpstreamInput['health']>,
   headers: Readonly<Record<string, string>>,
-  at: ConfigPath,
 ): HealthConfig {
   const statuses = typeof expect === 'number' ? [expect] : expect
-  return { path, everyMs: every, timeoutMs: timeout, expect: statuses, headers, at }
+  return { path, everyMs: every, timeoutMs: timeout, expect: statuses, headers }
 }
 
 const limitKeys = {
@@ -63,27 +61,27 @@ export function shareLimits(
   { breaker }: TopInput['defaults'],
   onProblem: (path: ConfigPath, message: string) => void,
 ): ServiceConfig[] {
-  const said = new Map<string, { limits: Partial<Limits>; by: ServiceConfig }>()
+  const said = new Map<string, Partial<Limits>>()
   for (const service of services) {
     const { upstream } = service
     const before = said.get(upstream.name)
     if (!before) {
-      said.set(upstream.name, { limits: upstream, by: service })
+      said.set(upstream.name, upstream)
       continue
     }
     for (const [key, name] of Object.entries(limitKeys) as [keyof Limits, string][]) {
-      const [first, here] = [before.limits[key], upstream[key]]
+      const [first, here] = [before[key], upstream[key]]
       if (first === undefined || here === undefined || same(first, here)) continue
       onProblem(
         [...service.path, 'upstream', name],
-        `differs from what ${before.by.keyText} says of ${upstream.origin}, which is one upstream; give it one entry under \`upstreams\` and \`use\` that`,
+        `differs from what another service says of ${upstream.origin}, which is one upstream; give it one entry under \`upstreams\` and \`use\` that`,
       )
     }
-    said.set(upstream.name, { limits: joined(before.limits, upstream), by: before.by })
+    said.set(upstream.name, joined(before, upstream))
   }
   const usual = breaker === undefined ? defaultBreaker : readBreaker(breaker, undefined)
   return services.map((service) => {
-    const limits = said.get(service.upstream.name)?.limits ?? {}
+    const limits = said.get(service.upstream.name) ?? {}
     const upstream = {
       ...service.upstream,
       maxConcurrent: limits.maxConcurrent,
@@ -104,9 +102,9 @@ const joined = (first: Partial<Limits>, second: Partial<Limits>): Partial<Limits
   health: first.health ?? second.health,
 })
 
-/** Two health checks are the same whatever headers go with them and wherever they stand. */
+/** Two health checks are the same whatever headers go with them. */
 function same(a: unknown, b: unknown): boolean {
   const plain = (value: unknown) =>
-    JSON.stringify(value, (key, inner: unknown) => (key === 'at' || key === 'headers' ? undefined : inner))
+    JSON.stringify(value, (key, inner: unknown) => (key === 'headers' ? undefined : inner))
   return plain(a) === plain(b)
 }

@@ -46,7 +46,9 @@ const breaker = z
           .optional(),
         window: durationMs.describe('How far back `ratio` looks').optional(),
         cooldown: durationMs
-          .describe('How long it stays open before one paid call may try; doubles with each that fails, up to 5 minutes')
+          .describe(
+            'How long it stays open before one paid call may try; doubles with each that fails, up to 5 minutes',
+          )
           .optional(),
       }),
     ],
@@ -62,7 +64,10 @@ const healthCheck = z
   .strictObject({
     path: z
       .string()
-      .regex(/^\/[\x21-\x7e]*$/, 'must begin with `/`')
+      .regex(
+        /^\/(?:(?!\.{1,2}(?:[/?]|$))[A-Za-z0-9._~!$&'()+,=@-]+(?:\/|(?=\?|$)))*(?:\?[\x21-\x7e]*)?$/,
+        'must be a plain path such as `/healthz`, without escapes, dot segments or `//`',
+      )
       .describe('Asked with GET at the address of the upstream; nothing that is sold may be there'),
     every: durationMs.describe('Time between two checks').prefault('10s'),
     timeout: durationMs.describe('How long an answer may take').prefault('5s'),

@@ -11,10 +11,10 @@ import type {
   UpstreamConfig,
 } from './config.ts'
 import { reason } from './files.ts'
+import { readLimits } from './limits.ts'
 import { nearest } from './nearest.ts'
 import type { ConfigPath } from './problem.ts'
 import { type ExampleInput, maxBodyBytes, type ServiceInput, type TopInput } from './schema.ts'
-import { readLimits } from './limits.ts'
 import { parsePattern, parseServiceKey, slugOf } from './service-key.ts'
 
 /** One parsed service, its shared upstream and the defaults → {@link ServiceConfig}. */
@@ -108,7 +108,7 @@ function readUpstream(input: ServiceInput, path: ConfigPath, context: ServiceCon
     forwardHeaders: [...(shared.forward_headers ?? []), ...(input.forward_headers ?? [])].map((name) =>
       name.toLowerCase(),
     ),
-    ...readLimits(shared, lower(shared.headers), 'use' in written ? ['upstreams', written.use] : at, context.defaults),
+    ...readLimits(shared, lower(shared.headers), context.defaults),
     ca: shared.ca,
   }
 }

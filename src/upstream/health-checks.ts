@@ -83,7 +83,12 @@ export class HealthChecks implements AsyncDisposable {
       upstream: { name, origin, ca, headers: health.headers, forwardHeaders: [] },
       path: health.path,
       method: 'GET',
-      client: { rawHeaders: ['user-agent', 'turnpike-health'], address: '127.0.0.1', host: 'localhost', scheme: 'http' },
+      client: {
+        rawHeaders: ['user-agent', 'turnpike-health'],
+        address: '127.0.0.1',
+        host: 'localhost',
+        scheme: 'http',
+      },
       free: true,
       requestId: this.#options.newRequestId(),
       idempotencyKey: undefined,

@@ -45,7 +45,7 @@ function summariseService(service: Service) {
         queue: `${upstream.maxConcurrent} at once, ${upstream.maxQueued} wait for ${upstream.maxQueueWaitMs} ms`,
       }),
       breaker: summariseBreaker(upstream.breaker),
-      health: upstream.health && { ...upstream.health, at: upstream.health.at.join('.') },
+      health: upstream.health,
       ca: upstream.ca,
     },
     timeouts: `total ${timeouts.totalMs}, first byte ${timeouts.firstByteMs}, idle ${timeouts.idleMs}`,
