@@ -88,8 +88,13 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
       ...options.overrides,
     }),
   )
-  readiness.set({ kind: 'serving', ledger: context.ledger, clock: context.clock })
   const running = context
+  readiness.set({
+    kind: 'serving',
+    ledger: running.ledger,
+    clock: running.clock,
+    degraded: async () => ((await running.gateway.room.status()).isShort ? ['disk_short'] : []),
+  })
   const owned = opened.move()
   return {
     publicUrl: `http://${formatAddress(publicListener.address)}`,
