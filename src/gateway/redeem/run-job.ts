@@ -96,7 +96,7 @@ class JobRun {
       matchesSchema: () => this.#matchesSchema(),
       allowUnframed: service.config.allowUnframed,
     })
-    this.#plan.judged(callHealth(judgement, this.#head?.status))
+    this.#plan.judged(callHealth(judgement, end, this.#head?.status))
     switch (judgement.kind) {
       case 'captured':
         return await this.#capture(this.#gateway.clock.monotonicMs() - begunMs)
