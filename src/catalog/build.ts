@@ -4,6 +4,7 @@ import { paramNames, parsePattern } from '../config/service-key.ts'
 import { Catalog } from './catalog.ts'
 import { checkDefaults } from './check-defaults.ts'
 import { checkExamples } from './check-examples.ts'
+import { checkHealth } from './check-health.ts'
 import { checkPrice } from './check-price.ts'
 import { explainSchemaFault } from './check-schema.ts'
 import { contains, containsPath, overlaps } from './route.ts'
@@ -39,6 +40,7 @@ export function buildCatalog(config: Config): BuildOutcome {
   })
   checkNames(services, complain)
   checkRoutes(services, complain)
+  checkHealth(services, complain)
   for (const service of services) {
     const complainBelow = (path: ConfigPath, message: string) => complain([...service.config.path, ...path], message)
     const { schema, query } = service.config.request

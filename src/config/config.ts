@@ -15,6 +15,7 @@ export interface Config {
   readonly contact: string | undefined
   /** Absolute. */
   readonly dataDir: string
+  readonly disk: { readonly reserveBytes: number }
   readonly site: { readonly prefix: string; readonly title: string }
   readonly lightning: {
     readonly wallets: readonly WalletConfig[]
@@ -93,9 +94,34 @@ export interface UpstreamConfig {
   readonly headers: Readonly<Record<string, string>>
   /** Lower-case names. */
   readonly forwardHeaders: readonly string[]
+  /** Paid calls at the same time; undefined: any number. */
   readonly maxConcurrent: number | undefined
+  /** Calls that may wait for their turn. */
   readonly maxQueued: number | undefined
+  readonly maxQueueWaitMs: number | undefined
+  /** Undefined: nothing was said of it here. */
+  readonly breaker: BreakerConfig | 'off' | undefined
+  readonly health: HealthConfig | undefined
   readonly ca: string | undefined
+}
+
+export interface BreakerConfig {
+  /** In a row. */
+  readonly failures: number
+  /** Above 0, up to 1. */
+  readonly ratio: number
+  readonly windowMs: number
+  readonly cooldownMs: number
+}
+
+export interface HealthConfig {
+  readonly path: string
+  readonly everyMs: number
+  readonly timeoutMs: number
+  /** Statuses of a good answer; undefined: any 2xx. */
+  readonly expect: readonly number[] | undefined
+  /** Of the upstream itself; lower-case names. */
+  readonly headers: Readonly<Record<string, string>>
 }
 
 export interface ExampleConfig {

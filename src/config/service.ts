@@ -11,6 +11,7 @@ import type {
   UpstreamConfig,
 } from './config.ts'
 import { reason } from './files.ts'
+import { readLimits } from './limits.ts'
 import { nearest } from './nearest.ts'
 import type { ConfigPath } from './problem.ts'
 import { type ExampleInput, maxBodyBytes, type ServiceInput, type TopInput } from './schema.ts'
@@ -107,8 +108,7 @@ function readUpstream(input: ServiceInput, path: ConfigPath, context: ServiceCon
     forwardHeaders: [...(shared.forward_headers ?? []), ...(input.forward_headers ?? [])].map((name) =>
       name.toLowerCase(),
     ),
-    maxConcurrent: shared.max_concurrent,
-    maxQueued: shared.max_queued,
+    ...readLimits(shared, lower(shared.headers), context.defaults),
     ca: shared.ca,
   }
 }

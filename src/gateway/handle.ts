@@ -6,6 +6,7 @@ import { judgeAppended } from '../l402/caveats.ts'
 import type { GenuineToken } from '../l402/token.ts'
 import { authorize, type Verdict } from './authorize.ts'
 import { makeChallenge, sendChallenge } from './challenge.ts'
+import { mustBeDeliverable } from './deliverable.ts'
 import { forwardFree } from './forward-free.ts'
 import type { Gateway } from './gateway.ts'
 import { answerOptions } from './options.ts'
@@ -150,10 +151,19 @@ async function spend(
     client: request.client,
     requestId: scope.id,
     wantsNew: incoming.headers['l402-new'] === '1',
+    waiting: { left: whenLeft(outgoing), wait: (waiting) => scope.wait(waiting) },
   })
   if (outcome.kind === 'challenge') return { code: outcome.code }
   await answerRedemption(gateway, incoming, outgoing, scope, token, outcome)
   return undefined
+}
+
+/** Aborts when the connection is done with the answer, or gone. */
+function whenLeft(outgoing: ServerResponse): AbortSignal {
+  if (outgoing.destroyed) return AbortSignal.abort()
+  const left = new AbortController()
+  outgoing.once('close', () => left.abort())
+  return left.signal
 }
 
 async function sell(
@@ -168,6 +178,7 @@ async function sell(
   const service = offered(today)
   const params = service.match(request.target) ?? new Map<string, string>()
   const { price } = quote(service.contract, { ...request.parts, params }, gateway.issuer.unitMsat)
+  await mustBeDeliverable(gateway, service)
   const sale = { service, price, binding: request.binding, code, detail }
   sendChallenge(gateway, incoming, outgoing, scope, sale, await makeChallenge(gateway, scope, sale))
 }

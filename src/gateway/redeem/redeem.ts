@@ -2,12 +2,14 @@ import type { Service } from '../../catalog/service.ts'
 import { type ErrorCode, GatewayError } from '../../errors.ts'
 import { type Binding, isBoundTo } from '../../l402/caveats.ts'
 import type { GenuineToken } from '../../l402/token.ts'
+import type { CallHealth } from '../../ports/guard.ts'
 import type { ClaimRequest, PaymentRecord } from '../../ports/ledger.ts'
 import type { ClientFacts } from '../../ports/upstream.ts'
 import { type Gateway, mismatchGraceMs } from '../gateway.ts'
 import { type Quote, quote } from '../quote.ts'
 import type { RequestParts } from '../request/prepare.ts'
 import type { Target } from '../request/target.ts'
+import { admit, type Waiting } from './admit.ts'
 import type { NotClaimed, RunningJob } from './jobs.ts'
 import { requestHash } from './request-hash.ts'
 import { startJob } from './run-job.ts'
@@ -28,6 +30,7 @@ export interface Redemption {
   readonly client: ClientFacts
   readonly requestId: string
   readonly wantsNew: boolean
+  readonly waiting: Waiting
 }
 
 export type RedeemOutcome =
@@ -52,6 +55,8 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
   const asMinted = isBoundTo(terms, binding)
   const isHead = redemption.method === 'HEAD'
   for (let round = 0; round < maxRounds; round++) {
+    // A token that was good when it came does not grow old in the queue.
+    const nowMs = gateway.clock.nowMs()
     const running = await gateway.jobs.running(paymentHash)
     if (running && running.requestHash !== hash) return { kind: 'challenge', code: 'token_in_use' }
     if (running && isHead) throw new GatewayError('head_never_claims')
@@ -65,7 +70,13 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
     const sold = (record && gateway.revisions.resolve(record.job.rev)) ?? redemption.sold
     const offer = rebinds ? rebindOffer(redemption) : claimOffer(gateway, { ...redemption, sold })
     if ('challenge' in offer) return { kind: 'challenge', code: offer.challenge }
-    const entry = await gateway.jobs.join(paymentHash, hash, () => claim(gateway, redemption, offer, hash, rebinds))
+    const admission = await admit(gateway, paymentHash, offer.serving, redemption.waiting)
+    if (admission === 'look_again') continue
+    if (admission instanceof GatewayError) throw admission
+    using admitted = admission
+    const entry = await gateway.jobs.join(paymentHash, hash, async () =>
+      admitted.keptBy(await claim(gateway, redemption, { ...offer, hash, rebinds, nowMs, judged: admitted.report })),
+    )
     if (entry === undefined) continue
     switch (entry.kind) {
       case 'busy':
@@ -127,14 +138,21 @@ const exactMsat = 1n
 
 const withinPaid = (quoted: Quote, { terms }: GenuineToken) => quoted.price.msat <= terms.priceMsat
 
+interface Claim extends Offer {
+  readonly hash: string
+  readonly rebinds: boolean
+  /** When the request asked for it. */
+  readonly nowMs: number
+  readonly judged: (health: CallHealth) => void
+}
+
 async function claim(
   gateway: Gateway,
   redemption: Redemption,
-  offer: Offer,
-  hash: string,
-  rebinds: boolean,
+  offer: Claim,
 ): Promise<RunningJob | { readonly reason: NotClaimed }> {
   const { token } = redemption
+  const { hash, rebinds, nowMs, judged } = offer
   const { terms, paymentHash } = token
   const salt = gateway.random(16)
   const request: ClaimRequest = {
@@ -149,7 +167,7 @@ async function claim(
     requestHash: hash,
     jobId: gateway.random(16).toString('hex'),
     salt,
-    nowMs: gateway.clock.nowMs(),
+    nowMs,
     resultTtlMs: offer.serving.config.result.ttlMs,
     takeover: true,
   }
@@ -171,6 +189,7 @@ async function claim(
       requestHash: hash,
       salt,
       service: serving,
+      judged,
       call: {
         upstream: config.upstream,
         path: `${path ?? redemption.target.path}${prepared.query === '' ? '' : `?${prepared.query}`}`,

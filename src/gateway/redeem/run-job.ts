@@ -1,7 +1,9 @@
 import type { Service } from '../../catalog/service.ts'
+import type { CallHealth } from '../../ports/guard.ts'
 import { type ClaimedJob, LedgerError } from '../../ports/ledger.ts'
 import type { UpstreamCall, UpstreamEnd, UpstreamHead } from '../../ports/upstream.ts'
 import type { Gateway } from '../gateway.ts'
+import { callHealth } from './call-health.ts'
 import type { JobOutcome, LiveAnswer, RunningJob } from './jobs.ts'
 import { type Failure, isWorthKeeping, judge } from './judge.ts'
 import { memoryLimitBytes, Recording, RecordingLost } from './recording.ts'
@@ -19,6 +21,8 @@ export interface JobPlan {
   readonly service: Service
   /** Without the idempotency key, which depends on the claim. */
   readonly call: Omit<UpstreamCall, 'idempotencyKey'>
+  /** Told once what the run showed of its upstream, when it is known. */
+  readonly judged: (health: CallHealth) => void
 }
 
 type RunDependencies = Pick<Gateway, 'ledger' | 'upstream' | 'clock' | 'events'>
@@ -92,6 +96,7 @@ class JobRun {
       matchesSchema: () => this.#matchesSchema(),
       allowUnframed: service.config.allowUnframed,
     })
+    this.#plan.judged(callHealth(judgement, end, this.#head?.status))
     switch (judgement.kind) {
       case 'captured':
         return await this.#capture(this.#gateway.clock.monotonicMs() - begunMs)
