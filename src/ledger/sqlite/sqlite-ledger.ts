@@ -84,6 +84,14 @@ class SqliteLedger implements Ledger {
     return this.#write<boolean>('append', paymentHash, epoch, frames)
   }
 
+  keepRequest(paymentHash: string, epoch: number, sealed: Uint8Array): Promise<boolean> {
+    return this.#write<boolean>('keepRequest', paymentHash, epoch, sealed)
+  }
+
+  keepUpstreamRef(paymentHash: string, epoch: number, sealed: Uint8Array): Promise<boolean> {
+    return this.#write<boolean>('keepUpstreamRef', paymentHash, epoch, sealed)
+  }
+
   capture(request: CaptureRequest): Promise<boolean> {
     return this.#write<boolean>('capture', request)
   }
@@ -114,6 +122,10 @@ class SqliteLedger implements Ledger {
 
   read(paymentHash: string): Promise<PaymentRecord | undefined> {
     return this.#read<PaymentRecord | undefined>('read', paymentHash)
+  }
+
+  sealedRequest(paymentHash: string): Promise<Uint8Array | undefined> {
+    return this.#read<Uint8Array | undefined>('sealedRequest', paymentHash)
   }
 
   frames(paymentHash: string, epoch: number, fromSeq: number, maxBytes: number): Promise<Frame[]> {
