@@ -13,6 +13,7 @@ import { quote } from './quote.ts'
 import { answerRedemption } from './redeem/answer.ts'
 import { redeem } from './redeem/redeem.ts'
 import { clientFacts, headerLines } from './request/headers.ts'
+import { readPreferences } from './request/prefer.ts'
 import { readRequest, type WholeRequest } from './request/read.ts'
 import { readTarget, type Target } from './request/target.ts'
 import type { RequestScope } from './scope.ts'
@@ -141,6 +142,7 @@ async function spend(
     case 'hold':
       break
   }
+  const preferences = readPreferences(headerLines(incoming, 'prefer'))
   const outcome = await redeem(gateway, {
     ...owner,
     target: request.target,
@@ -150,9 +152,10 @@ async function spend(
     client: request.client,
     requestId: scope.id,
     wantsNew: incoming.headers['l402-new'] === '1',
+    respondAsync: preferences.respondAsync,
   })
   if (outcome.kind === 'challenge') return { code: outcome.code }
-  await answerRedemption(gateway, incoming, outgoing, scope, token, outcome)
+  await answerRedemption(gateway, incoming, outgoing, scope, { token, preferences }, outcome)
   return undefined
 }
 
