@@ -56,6 +56,14 @@ export const errorCatalogue = {
   unsupported_media_type: entry(415, 'This media type is not accepted here', 'not-charged', 'none'),
   rate_limited: entry(429, 'Too many requests', 'not-charged', 'none'),
 
+  job_unauthorized: entry(401, 'The job is shown to who paid for it', 'not-charged', 'none'),
+  job_forbidden: entry(403, 'A condition added to the token does not hold', 'not-charged', 'none'),
+  job_not_found: entry(404, 'There is no such job for this payment', 'not-charged', 'none'),
+  job_unfinished: entry(409, 'The job is not finished', 'in-progress', 'none'),
+  job_needs_request: entry(409, 'The job goes on when its request is sent again', 'unspent', 'resend_original'),
+  job_cancelled: entry(410, 'The payment was cancelled and not taken', 'not-charged', 'none'),
+  range_not_satisfiable: entry(416, 'The result has no such range', 'spent', 'none'),
+
   payment_required: entry(402, 'Payment Required', 'required', 'pay'),
   malformed_credential: entry(402, 'The credential cannot be read', 'required', 'pay'),
   unknown_token: entry(402, 'The token was not issued here', 'required', 'pay'),

@@ -89,6 +89,12 @@ function checkService(service: ServiceConfig, config: Config, complain: Complain
     if (template.rest && !key.rest)
       complain([...path, 'upstream'], 'ends in `*`, but the path it is filled from does not')
   }
+  if (service.upstreamJob && service.stream) {
+    complain(
+      [...path, 'stream'],
+      'has nothing to send on while `upstream_job` waits for the result; remove one of them',
+    )
+  }
   if (service.charge.when === 'on_delivery') {
     complain([...path, 'charge'], 'no configured wallet can hold a payment; use `charge: upfront`')
   }
@@ -96,11 +102,12 @@ function checkService(service: ServiceConfig, config: Config, complain: Complain
 }
 
 /** What a free route cannot keep would look as if it were kept. */
-function checkFree({ path, request, result }: ServiceConfig, complain: Complain): void {
+function checkFree({ path, request, result, upstreamJob }: ServiceConfig, complain: Complain): void {
   const advice = 'has no effect on a free route, whose requests and answers pass straight through; remove it'
   if (request.schema !== undefined) complain([...path, 'request', 'schema'], advice)
   if (request.query !== undefined) complain([...path, 'request', 'query'], advice)
   if (result.schema !== undefined) complain([...path, 'result', 'schema'], advice)
+  if (upstreamJob) complain([...path, 'upstream_job'], advice)
 }
 
 /** A schema that no request would ever be judged by, or that no request could come to. */

@@ -104,6 +104,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     telemetry,
     async [Symbol.asyncDispose]() {
       readiness.set({ kind: 'draining' })
+      jobs.handOver()
       // No new connections, while the requests that are here and the jobs that belong to nobody come to their end;
       // probes are answered until then, and no request meets a closed ledger.
       await publicListener[Symbol.asyncDispose]()

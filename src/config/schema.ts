@@ -3,6 +3,7 @@ import { devWalletOptions } from '../lightning/dev/options.ts'
 import { breaker, limitsShape } from './limits-schema.ts'
 import { priceSchema } from './price.ts'
 import { durationMs, filePath, httpUrl, listenAddress, sizeBytes, slug } from './scalars.ts'
+import { upstreamJobSchema } from './upstream-job.ts'
 
 /**
  * The configuration file. This is the one source of its types, defaults, reference and editor schema. What is checked
@@ -147,6 +148,9 @@ export const serviceSchema = z.strictObject(
         schema_file: filePath.optional(),
       })
       .describe('What a result may look like and how long it is kept')
+      .optional(),
+    upstream_job: upstreamJobSchema
+      .describe('For an upstream that answers with an id and makes the result later; `timeout` is for all of it')
       .optional(),
     timeout: timeouts.optional(),
     attempts: z.int().min(1).max(20).describe(attemptsMeaning).optional(),

@@ -16,6 +16,7 @@ import { nearest } from './nearest.ts'
 import type { ConfigPath } from './problem.ts'
 import { type ExampleInput, maxBodyBytes, type ServiceInput, type TopInput } from './schema.ts'
 import { parsePattern, parseServiceKey, slugOf } from './service-key.ts'
+import { readUpstreamJob } from './upstream-job.ts'
 
 /** One parsed service, its shared upstream and the defaults → {@link ServiceConfig}. */
 export interface ServiceContext {
@@ -64,6 +65,9 @@ export function readService(
       unknownFields: request?.unknown_fields ?? 'reject',
     },
     upstream,
+    upstreamJob:
+      input.upstream_job &&
+      readUpstreamJob(input.upstream_job, upstream.origin, [...path, 'upstream_job'], context.onProblem),
     timeouts: readTimeouts(input.timeout ?? context.defaults.timeout, context.defaults.timeout),
     charge: readCharge(input.charge),
     stream: input.stream,

@@ -14,6 +14,7 @@ import { quote } from './quote.ts'
 import { answerRedemption } from './redeem/answer.ts'
 import { redeem } from './redeem/redeem.ts'
 import { clientFacts, headerLines } from './request/headers.ts'
+import { readPreferences } from './request/prefer.ts'
 import { readRequest, type WholeRequest } from './request/read.ts'
 import { readTarget, type Target } from './request/target.ts'
 import type { RequestScope } from './scope.ts'
@@ -142,6 +143,7 @@ async function spend(
     case 'hold':
       break
   }
+  const preferences = readPreferences(headerLines(incoming, 'prefer'))
   const outcome = await redeem(gateway, {
     ...owner,
     target: request.target,
@@ -152,9 +154,10 @@ async function spend(
     requestId: scope.id,
     wantsNew: incoming.headers['l402-new'] === '1',
     waiting: { left: whenLeft(outgoing), wait: (waiting) => scope.wait(waiting) },
+    respondAsync: preferences.respondAsync,
   })
   if (outcome.kind === 'challenge') return { code: outcome.code }
-  await answerRedemption(gateway, incoming, outgoing, scope, token, outcome)
+  await answerRedemption(gateway, incoming, outgoing, scope, { token, preferences }, outcome)
   return undefined
 }
 

@@ -1,36 +1,31 @@
 import type { Service } from '../../catalog/service.ts'
 import { type ErrorCode, GatewayError } from '../../errors.ts'
-import { type Binding, isBoundTo } from '../../l402/caveats.ts'
+import { isBoundTo } from '../../l402/caveats.ts'
 import type { GenuineToken } from '../../l402/token.ts'
 import type { CallHealth } from '../../ports/guard.ts'
 import type { ClaimRequest, PaymentRecord } from '../../ports/ledger.ts'
-import type { ClientFacts } from '../../ports/upstream.ts'
 import { type Gateway, mismatchGraceMs } from '../gateway.ts'
 import { type Quote, quote } from '../quote.ts'
-import type { RequestParts } from '../request/prepare.ts'
-import type { Target } from '../request/target.ts'
 import { admit, type Waiting } from './admit.ts'
 import type { NotClaimed, RunningJob } from './jobs.ts'
 import { requestHash } from './request-hash.ts'
 import { startJob } from './run-job.ts'
 import { type Situation, situationOf } from './situation.ts'
 import { openStored, type StoredResult } from './stored.ts'
+import { type StoredRequest, sealRequest } from './stored-request.ts'
 
 /** A request that carries a genuine token of the service it is for. */
-export interface Redemption {
+export interface Redemption extends StoredRequest {
   readonly token: GenuineToken
   /** The service as it was sold; undefined when this ledger does not know the revision. */
   readonly sold: Service | undefined
   /** Today's service of that name, when today's catalog sends this request there. */
   readonly today: Service | undefined
-  readonly target: Target
-  readonly method: string
-  readonly binding: Binding
-  readonly parts: Omit<RequestParts, 'params'>
-  readonly client: ClientFacts
   readonly requestId: string
   readonly wantsNew: boolean
   readonly waiting: Waiting
+  /** Keeps the request, so that a job nobody waits for can be taken up again. */
+  readonly respondAsync: boolean
 }
 
 export type RedeemOutcome =
@@ -60,7 +55,10 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
     const running = await gateway.jobs.running(paymentHash)
     if (running && running.requestHash !== hash) return { kind: 'challenge', code: 'token_in_use' }
     if (running && isHead) throw new GatewayError('head_never_claims')
-    if (running) return { kind: 'running', job: running, service: servingOf(gateway, redemption) }
+    if (running) {
+      await keepRequest(gateway, redemption, running)
+      return { kind: 'running', job: running, service: servingOf(gateway, redemption) }
+    }
     const record = await gateway.ledger.read(paymentHash)
     const situation = situationFor(gateway, redemption, record, hash, asMinted)
     if (situation.kind !== 'claim' && situation.kind !== 'rebind') return await settle(gateway, redemption, situation)
@@ -74,14 +72,19 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
     if (admission === 'look_again') continue
     if (admission instanceof GatewayError) throw admission
     using admitted = admission
-    const entry = await gateway.jobs.join(paymentHash, hash, async () =>
-      admitted.keptBy(await claim(gateway, redemption, { ...offer, hash, rebinds, nowMs, judged: admitted.report })),
-    )
+    let startedHere = false
+    const entry = await gateway.jobs.join(paymentHash, hash, async () => {
+      startedHere = true
+      return admitted.keptBy(
+        await claim(gateway, redemption, { ...offer, hash, rebinds, nowMs, judged: admitted.report }),
+      )
+    })
     if (entry === undefined) continue
     switch (entry.kind) {
       case 'busy':
         continue
       case 'attached':
+        if (!startedHere) await keepRequest(gateway, redemption, entry.job)
         return { kind: 'running', job: entry.job, service: offer.serving }
       case 'not_started':
         if (entry.reason === 'expired') return { kind: 'challenge', code: 'token_expired' }
@@ -170,6 +173,7 @@ async function claim(
     nowMs,
     resultTtlMs: offer.serving.config.result.ttlMs,
     takeover: true,
+    ...(redemption.respondAsync && { sealedRequest: sealRequest(gateway, token, redemption) }),
   }
   const outcome = rebinds ? await gateway.ledger.rebind(request) : await gateway.ledger.claim(request)
   if (outcome.kind === 'expired') return { reason: 'expired' }
@@ -204,6 +208,13 @@ async function claim(
     },
     job,
   )
+}
+
+/** Somebody who waited began the job; from now on it must do without anyone. */
+async function keepRequest(gateway: Gateway, redemption: Redemption, job: RunningJob): Promise<void> {
+  if (!redemption.respondAsync) return
+  const { token } = redemption
+  await gateway.ledger.keepRequest(token.paymentHash, job.epoch, sealRequest(gateway, token, redemption))
 }
 
 function situationFor(

@@ -15,7 +15,7 @@ export interface SealScope {
   readonly epoch: number
   /** 16 bytes. */
   readonly salt: Uint8Array
-  readonly purpose: 'result' | 'request'
+  readonly purpose: 'result' | 'request' | 'upstream'
 }
 
 export interface OpenedFrame {

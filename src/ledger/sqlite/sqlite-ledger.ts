@@ -90,6 +90,14 @@ class SqliteLedger implements Ledger {
     return this.#write<boolean>('append', paymentHash, epoch, frames)
   }
 
+  keepRequest(paymentHash: string, epoch: number, sealed: Uint8Array): Promise<boolean> {
+    return this.#write<boolean>('keepRequest', paymentHash, epoch, sealed)
+  }
+
+  keepUpstreamRef(paymentHash: string, epoch: number, sealed: Uint8Array): Promise<boolean> {
+    return this.#write<boolean>('keepUpstreamRef', paymentHash, epoch, sealed)
+  }
+
   capture(request: CaptureRequest): Promise<boolean> {
     return this.#write<boolean>('capture', request)
   }
@@ -120,6 +128,10 @@ class SqliteLedger implements Ledger {
 
   async read(paymentHash: string): Promise<PaymentRecord | undefined> {
     return this.#points.payment(paymentHash)
+  }
+
+  sealedRequest(paymentHash: string): Promise<Uint8Array | undefined> {
+    return this.#read<Uint8Array | undefined>('sealedRequest', paymentHash)
   }
 
   async frames(paymentHash: string, epoch: number, fromSeq: number, maxBytes: number): Promise<Frame[]> {
