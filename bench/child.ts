@@ -8,6 +8,8 @@ export interface Child {
   readonly port: number
   /** CPU time used so far, all threads, ms. */
   cpuMs(): Promise<number>
+  /** Sends a message; its answer. */
+  ask(question: object): Promise<unknown>
   stop(): Promise<void>
 }
 
@@ -27,6 +29,10 @@ export async function startChild(file: string, args: readonly string[], core: nu
       child.send('cpu')
       return ((await message(child)) as { cpuMs: number }).cpuMs
     },
+    async ask(question) {
+      child.send(question)
+      return await message(child)
+    },
     async stop() {
       const exited = once(child, 'exit')
       child.disconnect()
@@ -41,17 +47,19 @@ export function pin(pid: number, core: number): void {
 }
 
 async function message(child: ChildProcess): Promise<unknown> {
-  const settled = new AbortController()
-  const { signal } = settled
+  const heard = new AbortController()
+  const { signal } = heard
   try {
-    const ended = once(child, 'exit', { signal }).then(([code]) => {
-      throw new Error(`a benchmark process ended with code ${code}`)
-    })
-    const [value] = (await Promise.race([once(child, 'message', { signal }), ended])) as [unknown]
+    const [value] = (await Promise.race([once(child, 'message', { signal }), exitOf(child, signal)])) as [unknown]
     return value
   } finally {
-    settled.abort()
+    heard.abort()
   }
+}
+
+async function exitOf(child: ChildProcess, signal: AbortSignal): Promise<never> {
+  const [code] = (await once(child, 'exit', { signal })) as [number]
+  throw new Error(`a benchmark process ended with code ${code}`)
 }
 
 /** Called in the child: tells its port once it listens, answers questions about CPU time, ends with its parent. */

@@ -1,11 +1,17 @@
 import { buildCatalog } from '#src/catalog/build.ts'
 import { startGateway } from '#src/cli/start-gateway.ts'
 import { loadConfigText } from '#src/config/load.ts'
+import { lndTls } from '../test/support/wallets/lnd.ts'
 import { report } from './child.ts'
 import { openStubWallet } from './stub-wallet.ts'
 
-/** The gateway under measurement. `node bench/gateway.ts <upstream origin> <data directory> <stub|dev>` */
-const [origin = '', dataDir = '', walletKind] = process.argv.slice(2)
+/**
+ * The gateway under measurement. `node bench/gateway.ts <upstream origin> <data directory> <stub|dev|lnd:port:macaroon>`
+ */
+const [origin = '', dataDir = '', wallet = 'dev'] = process.argv.slice(2)
+const [walletKind, lndPort, macaroon = ''] = wallet.split(':')
+const tlsCert = JSON.stringify(lndTls().cert)
+const lnd = `{ address: "localhost:${lndPort}", macaroon: "${macaroon}", tls_cert: ${tlsCert}, network: regtest }`
 
 const { config, problems } = loadConfigText(
   `
@@ -13,6 +19,7 @@ listen: 127.0.0.1:0
 admin: { listen: 127.0.0.1:0 }
 data: ${dataDir}
 log: { level: ${process.env.BENCH_LOG ?? 'warn'} }
+lightning: { wallet: ${walletKind === 'lnd' ? `{ lnd: ${lnd} }` : 'dev'}, max_open_invoices: 1000000 }
 services:
   GET /free: { upstream: "${origin}/free", price: free }
   /paid:
@@ -42,6 +49,6 @@ const gateway = await startGateway({
   onFatal(cause) {
     throw cause
   },
-  ...(walletKind === 'stub' && { overrides: { wallet: openStubWallet } }),
+  ...(walletKind === 'stub' && { overrides: { wallets: () => [openStubWallet()] } }),
 })
 report(Number(new URL(gateway.publicUrl).port))

@@ -12,6 +12,8 @@ interface JsonSchema {
   readonly properties?: Readonly<Record<string, JsonSchema>>
   readonly additionalProperties?: JsonSchema | boolean
   readonly required?: readonly string[]
+  /** Of each: a value, or the file it stands in. */
+  readonly allOf?: readonly { readonly oneOf?: readonly JsonSchema[] }[]
 }
 
 interface Section {
@@ -73,7 +75,9 @@ function renderSection({ path, description, schema, same }: Section & { readonly
   const about = description === undefined ? '' : `\n${description}.\n`
   if (same !== undefined) return `${heading}\n${about}\nThe same keys as [\`${same}\`](#${anchor(same)}).\n`
   const rows = Object.entries(schema.properties ?? {}).map(([key, value]) => {
-    const isRequired = schema.required?.includes(key) === true
+    const isRequired = [schema, ...(schema.allOf ?? []).map(({ oneOf }) => oneOf?.[0])].some(
+      (each) => each?.required?.includes(key) === true,
+    )
     return [`\`${key}\``, typeOf(value), isRequired ? '**required**' : defaultOf(value), value.description ?? '']
   })
   const table = [['Key', 'Type', 'Default', 'Description'], ['---', '---', '---', '---'], ...rows]

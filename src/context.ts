@@ -12,8 +12,8 @@ import { openKeys } from './keys/keys-file.ts'
 import { createRandomPool } from './keys/random-pool.ts'
 import { diskOf } from './ledger/data-disk.ts'
 import { openSqliteLedger } from './ledger/sqlite/sqlite-ledger.ts'
+import { openCashDesk } from './lightning/cash-desk.ts'
 import { createWallet } from './lightning/create-wallet.ts'
-import { createIssuer } from './lightning/issuer.ts'
 import { type Clock, systemClock } from './ports/clock.ts'
 import type { Disk } from './ports/disk.ts'
 import type { Ledger } from './ports/ledger.ts'
@@ -23,12 +23,13 @@ import type { Telemetry } from './telemetry/telemetry.ts'
 import { HttpUpstream } from './upstream/http-upstream.ts'
 import { openGuard } from './upstream/open-guard.ts'
 
-/** What lives as long as the process: ledger, keys, wallet, connections. The only file that knows the adapters. */
+/** What lives as long as the process: ledger, keys, wallets, connections. The only file that knows the adapters. */
 export interface Context extends AsyncDisposable {
   readonly config: Config
   readonly gateway: Gateway
   readonly ledger: Ledger
-  readonly wallet: Wallet
+  /** In failover order. */
+  readonly wallets: readonly Wallet[]
   readonly clock: Clock
   readonly telemetry: Telemetry
 }
@@ -45,14 +46,13 @@ export interface ContextOptions {
   /** Another process owns the ledger; the promise resolves when it is gone. */
   readonly onWaiting?: () => void
   readonly clock?: Clock
-  /** Instead of the configured one. */
-  readonly wallet?: (dataDir: string, clock: Clock) => Wallet
+  /** Instead of the configured ones. */
+  readonly wallets?: (dataDir: string, clock: Clock) => readonly Wallet[]
   /** Instead of the one that the data is on. */
   readonly disk?: Disk
 }
 
 const pruneEveryMs = 60_000
-const walletStartMs = 15_000
 
 /**
  * Opens everything in order and undoes it in reverse.
@@ -82,10 +82,6 @@ export async function createContext(options: ContextOptions): Promise<Context> {
   )
   const keys = openKeys(join(dataDir, 'keys'), ledger.meta)
   await ledger.saveKeyFingerprints(keys.fingerprints)
-  const [settings] = config.lightning.wallets
-  if (!settings) throw new Error('no wallet is configured')
-  const wallet = opened.use(options.wallet?.(dataDir, clock) ?? createWallet(settings, dataDir, clock))
-  await wallet.start(AbortSignal.any([signal, AbortSignal.timeout(walletStartMs)]))
   const revisions = await RevisionStore.load({
     ledger,
     clock,
@@ -94,6 +90,23 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     onUnusable: (rev, cause) => events.unexpected(`service revision ${rev} cannot be used`, cause),
   })
   await revisions.adopt(catalog)
+  const wallets = options.wallets?.(dataDir, clock) ?? (await createWallets(config, clock))
+  for (const wallet of wallets) opened.use(wallet)
+  const perMinute = new Map(config.lightning.wallets.map(({ name, mintPerMinute }) => [name, mintPerMinute]))
+  const cashDesk = opened.use(
+    await openCashDesk(
+      {
+        wallets: wallets.map((wallet) => ({ wallet, mintPerMinute: perMinute.get(wallet.name) })),
+        books: ledger.books,
+        clock,
+        events,
+        onTrouble: (operation, cause) => events.ledgerFailed(operation, cause),
+        settings: config.lightning,
+      },
+      signal,
+    ),
+  )
+  metrics.wallets.watchOpenInvoices(() => cashDesk.openInvoices())
   const upstream = opened.use(new HttpUpstream())
   const random = createRandomPool()
   const { guard, healthChecks } = openGuard({ catalog: () => catalog, upstream, clock, events, random })
@@ -111,7 +124,8 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     revisions,
     keys: keys.ring,
     ledger,
-    issuer: createIssuer(wallet, clock),
+    issuer: cashDesk.issuer,
+    settlement: cashDesk.settlement,
     upstream,
     guard,
     room,
@@ -133,7 +147,16 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     },
   }
   const owned = opened.move()
-  return { config, gateway, ledger, wallet, clock, telemetry, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  return { config, gateway, ledger, wallets, clock, telemetry, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+/** @throws WalletError; what was opened by then is closed again */
+async function createWallets({ lightning, dataDir }: Config, clock: Clock): Promise<Wallet[]> {
+  await using made = new AsyncDisposableStack()
+  const wallets: Wallet[] = []
+  for (const settings of lightning.wallets) wallets.push(made.use(await createWallet(settings, dataDir, clock)))
+  made.move()
+  return wallets
 }
 
 async function prune(ledger: Ledger, clock: Clock, { events }: Telemetry): Promise<void> {

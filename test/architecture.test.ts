@@ -36,7 +36,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   catalog: ['config', 'pricing', 'ports', 'errors'],
   gateway: ['catalog*', 'ports', 'l402', 'bolt11', 'pricing', 'errors', 'telemetry/events*'],
   payments: ['catalog*', 'ports', 'l402', 'bolt11', 'pricing', 'errors', 'telemetry/events*'],
-  lightning: ['ports', 'l402', 'bolt11', 'errors', 'telemetry', 'lightning/options'],
+  lightning: ['config*', 'ports', 'l402', 'bolt11', 'errors', 'telemetry', 'lightning/options'],
   ledger: ['ports', 'l402', 'bolt11', 'errors', 'telemetry'],
   upstream: ['ports', 'l402', 'bolt11', 'errors', 'telemetry'],
   client: ['l402', 'bolt11'],

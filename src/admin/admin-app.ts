@@ -6,7 +6,7 @@ import { type PayingWallet, type Wallet, WalletError } from '../ports/wallet.ts'
 export interface AdminOptions {
   readonly health: Hono
   /** Undefined while the gateway is starting. */
-  readonly wallet: () => Wallet | undefined
+  readonly wallets: () => readonly Wallet[] | undefined
   /** Bearer token; undefined: anyone who reaches the listener. */
   readonly token: string | undefined
   /** Whether the Host header is a name of this listener. */
@@ -30,15 +30,16 @@ export function createAdminApp(options: AdminOptions): Hono {
     return c.json({ error: 'a bearer token is needed' }, 401, { 'www-authenticate': 'Bearer' })
   })
   app.post('/dev/pay', limited, async (c) => {
-    const wallet = options.wallet()
-    if (!wallet) return c.json({ error: 'the gateway is starting' }, 503)
-    if (!canPay(wallet)) return c.json({ error: 'only the development wallet pays its own invoices' }, 404)
+    const wallets = options.wallets()
+    if (!wallets) return c.json({ error: 'the gateway is starting' }, 503)
+    const payers = wallets.filter(canPay)
+    if (payers.length === 0) return c.json({ error: 'only the development wallet pays its own invoices' }, 404)
     if (c.req.header('content-type')?.split(';')[0] !== 'application/json') return c.json({ error: 'send JSON' }, 415)
     const body: unknown = await c.req.json().catch(() => undefined)
     const invoice = typeof body === 'object' && body !== null && 'invoice' in body ? body.invoice : undefined
     if (typeof invoice !== 'string') return c.json({ error: 'send {"invoice": "lnbcrt…"}' }, 400)
     try {
-      const preimage = await wallet.pay(invoice, AbortSignal.timeout(payTimeoutMs))
+      const preimage = await payWithAny(payers, invoice)
       return c.json({ preimage, fees_paid: 0 })
     } catch (thrown) {
       if (!(thrown instanceof WalletError)) throw thrown
@@ -51,6 +52,18 @@ export function createAdminApp(options: AdminOptions): Hono {
 }
 
 const limited = bodyLimit({ maxSize: 16 * 1024, onError: (c) => c.json({ error: 'the body is too large' }, 413) })
+/** Each knows its own invoices and refuses the others'. @throws WalletError of the last one asked */
+async function payWithAny(payers: readonly PayingWallet[], invoice: string): Promise<string> {
+  let refusal: unknown
+  for (const payer of payers) {
+    try {
+      return await payer.pay(invoice, AbortSignal.timeout(payTimeoutMs))
+    } catch (thrown) {
+      refusal = thrown
+    }
+  }
+  throw refusal
+}
 
 const canPay = (wallet: Wallet): wallet is PayingWallet => 'pay' in wallet && typeof wallet.pay === 'function'
 

@@ -28,6 +28,26 @@ export const commands: Readonly<Record<string, Command>> = {
     usage: '[--config gateway.yaml] [--json]',
     load: async () => (await import('./check.ts')).check,
   },
+  doctor: {
+    summary: 'try every configured wallet and say what is wrong, with the fix',
+    usage: '[--config gateway.yaml] [--json]',
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
+  revenue: {
+    summary: 'what came in, by day and service',
+    usage: '[--config file | --data dir] [--from day] [--to day] [--csv | --json]',
+    load: async () => (await import('./revenue.ts')).revenue,
+  },
+  payments: {
+    summary: 'every payment and what became of it: delivered, unredeemed, refundable, …',
+    usage: '[--config file | --data dir] [--status name,…] [--since day] [--limit n] [--csv | --json]',
+    load: async () => (await import('./payments.ts')).payments,
+  },
+  reconcile: {
+    summary: 'compare the ledger with the wallets, payment by payment',
+    usage: '[--config gateway.yaml] [--data dir] [--since day] [--csv | --json]',
+    load: async () => (await import('./reconcile.ts')).reconcile,
+  },
   schema: {
     summary: 'print the JSON Schema of the configuration, for editors',
     usage: '',

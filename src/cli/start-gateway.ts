@@ -19,7 +19,7 @@ export interface StartOptions {
   readonly onFatal: (cause: unknown) => void
   readonly onWaiting?: () => void
   readonly telemetry?: Pick<TelemetryOptions, 'destination' | 'level'>
-  readonly overrides?: Pick<ContextOptions, 'clock' | 'wallet' | 'disk'>
+  readonly overrides?: Pick<ContextOptions, 'clock' | 'wallets' | 'disk'>
 }
 
 export interface RunningGateway extends AsyncDisposable {
@@ -58,7 +58,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
   let adminHosts: ReadonlySet<string> = new Set()
   const admin = createAdminApp({
     health,
-    wallet: () => context?.wallet,
+    wallets: () => context?.wallets,
     token: config.admin.token,
     isOwnHost: (host) => adminHosts.has(host),
   })

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path'
-import type { Config, ServiceConfig, WalletConfig } from './config.ts'
+import type { Config, ServiceConfig } from './config.ts'
 import { shareLimits } from './limits.ts'
 import type { ConfigPath, Place } from './problem.ts'
+import { readWallets } from './read-wallets.ts'
 import { isLoopback } from './scalars.ts'
 import { longestTokenTtlMs, type TopInput } from './schema.ts'
 import { checkTimeouts } from './service.ts'
@@ -40,6 +41,8 @@ export function complete(input: TopInput, parsed: readonly ServiceConfig[], fram
       wallets: readWallets(input.lightning.wallet, onProblem),
       invoiceExpiryMs: input.lightning.invoice_expiry,
       timeoutMs: input.lightning.timeout,
+      maxOpenInvoices: input.lightning.max_open_invoices,
+      requireSettled: input.lightning.require_settled,
     },
     l402: { tokenTtlMs: input.l402.token_ttl, legacyLsat: input.l402.legacy_lsat },
     log: input.log,
@@ -85,17 +88,4 @@ function inWords(ms: number): string {
   const minutes = Math.ceil(ms / 60_000)
   const [hours, rest] = [Math.floor(minutes / 60), minutes % 60]
   return `${hours > 0 ? `${hours}h` : ''}${rest > 0 ? `${rest}m` : ''}`
-}
-
-function readWallets(input: TopInput['lightning']['wallet'], onProblem: OnProblem): WalletConfig[] {
-  const path = ['lightning', 'wallet']
-  const list = input === 'dev' ? [{ dev: {} }] : Array.isArray(input) ? input : [input]
-  const names = new Set<string>()
-  return list.map((wallet, index): WalletConfig => {
-    const at = Array.isArray(input) ? [...path, index] : path
-    const name = ('name' in wallet ? wallet.name : undefined) ?? 'dev'
-    if (names.has(name)) onProblem(at, `another wallet has the name \`${name}\` too; give each a \`name\` of its own`)
-    names.add(name)
-    return { name, kind: 'dev', path: at }
-  })
 }

@@ -1,5 +1,6 @@
 import type { PriceSpec } from '../pricing/spec.ts'
 import type { ConfigPath, Place } from './problem.ts'
+import type { WalletConfig } from './read-wallets.ts'
 import type { ListenAddress } from './scalars.ts'
 import type { ServiceKey } from './service-key.ts'
 import type { AnswerPath, UrlTemplate } from './template.ts'
@@ -22,18 +23,14 @@ export interface Config {
     readonly wallets: readonly WalletConfig[]
     readonly invoiceExpiryMs: number
     readonly timeoutMs: number
+    readonly maxOpenInvoices: number
+    readonly requireSettled: boolean
   }
   readonly l402: { readonly tokenTtlMs: number; readonly legacyLsat: boolean }
   readonly log: { readonly level: 'silent' | 'error' | 'warn' | 'info' | 'debug' }
   readonly services: readonly ServiceConfig[]
   /** Where the value at a path of the file stands. */
   readonly locate: (path: ConfigPath) => Place
-}
-
-export interface WalletConfig {
-  readonly name: string
-  readonly kind: 'dev'
-  readonly path: ConfigPath
 }
 
 export interface ServiceConfig {

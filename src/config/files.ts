@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { readDocument, type SettingsDocument } from './document.ts'
 import type { ConfigPath } from './problem.ts'
-import { fileKindAt, isForeign } from './scalars.ts'
+import { type FileKind, fileKindAt, isForeign } from './scalars.ts'
 
 /**
  * Puts the content of files where the configuration names them: `x_file: name` becomes `x: content`. A structured file
- * is parsed; of a text file the last line break is removed.
+ * is parsed, of a text file the last line break is removed, and a binary one becomes hex digits.
  */
 export interface InlineOptions {
   readonly baseDir: string
@@ -30,7 +30,7 @@ export function inlineFiles(value: unknown, options: InlineOptions, path: Config
     const target = key.slice(0, -'_file'.length)
     if (Object.hasOwn(value, target)) options.onProblem(at, `is given beside \`${target}\`; keep one of them`)
     const file = resolve(options.baseDir, item)
-    if (kind === 'text' && options.kinds === 'structured') return [key, file]
+    if (kind !== 'structured' && options.kinds === 'structured') return [key, file]
     return [target, readInto(file, kind, [...path, target], at, options)]
   })
   return Object.fromEntries(entries)
@@ -38,19 +38,21 @@ export function inlineFiles(value: unknown, options: InlineOptions, path: Config
 
 function readInto(
   file: string,
-  kind: 'structured' | 'text',
+  kind: FileKind,
   path: ConfigPath,
   keyPath: ConfigPath,
   options: InlineOptions,
 ): unknown {
-  let text: string
+  let bytes: Buffer
   try {
-    text = readFileSync(file, 'utf8')
+    bytes = readFileSync(file)
   } catch (thrown) {
     options.onProblem(keyPath, `cannot be read: ${reason(thrown)} (${file})`)
     options.onUnreadable(keyPath)
     return undefined
   }
+  const text = bytes.toString('utf8')
+  if (kind === 'bytes') return /^[\x20-\x7e\s]*$/.test(text) ? text.trim() : bytes.toString('hex')
   if (kind === 'text') return text.replace(/\r?\n$/, '')
   const document = readDocument(text, file)
   options.onDocument(path, document)

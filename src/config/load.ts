@@ -50,20 +50,24 @@ export function loadConfigText(text: string, file: string, environment: Environm
     if (problems.length === 0) onProblem([], 'is not a block of keys; begin with `services:`')
     return { config: undefined, problems }
   }
-  const unsetAt = new Set<string>()
+  /** Values that are missing, and of which the reason has been told. */
+  const saidOf = new Set<string>()
   const onFinding = (before: ConfigPath, { path: inner, message, atKey }: Finding): void => {
     const path = [...before, ...inner]
-    if (unsetAt.has(path.join('/'))) return
+    if (saidOf.has(path.join('/'))) return
     problems.push({ place: atKey ? main.locateKey(path) : locate(path), path, message })
   }
   const unreadable = new Set<unknown>()
   const { full, written } = putInPlace(whole, baseDir, environment, {
     onProblem,
     onUnset(name, path) {
-      unsetAt.add(path.join('/'))
+      saidOf.add(path.join('/'))
       onProblem(path, unset(name))
     },
-    onUnreadable: (path) => unreadable.add(path.slice(0, 2).join(' ')),
+    onUnreadable(path) {
+      unreadable.add(path.slice(0, 2).join(' '))
+      saidOf.add(path.join('/').replace(/_file$/, ''))
+    },
     onDocument(path, document) {
       inlined.push({ path, document })
       problems.push(...document.problems)

@@ -108,12 +108,14 @@ function httpUrlProblem(text: string): string | undefined {
   return undefined
 }
 
+export type FileKind = 'structured' | 'text' | 'bytes'
+
 /**
  * The values that may instead be given as the name of a file, `x_file`: `structured` files are parsed as JSON or YAML,
- * `text` files have their last line break removed. The loader puts the content under `x` before validation. Every
- * header may be given this way too.
+ * `text` files have their last line break removed, `bytes` are text or, where they are not, become hex digits. The
+ * loader puts the content under `x` before validation. Every header may be given this way too.
  */
-const fileKinds: ReadonlyMap<string, 'structured' | 'text'> = new Map([
+const fileKinds: ReadonlyMap<string, FileKind> = new Map<string, FileKind>([
   ['schema', 'structured'],
   ['query', 'structured'],
   ['table', 'structured'],
@@ -121,10 +123,16 @@ const fileKinds: ReadonlyMap<string, 'structured' | 'text'> = new Map([
   ['body', 'structured'],
   ['token', 'text'],
   ['ca', 'text'],
+  ['tls_cert', 'text'],
+  ['password', 'text'],
+  ['rune', 'text'],
+  ['uri', 'text'],
+  ['key', 'text'],
+  ['macaroon', 'bytes'],
 ])
 
 /** How the file that `x_file` names is read; undefined where `path` is not that of such a key. */
-export function fileKindAt(path: ConfigPath): 'structured' | 'text' | undefined {
+export function fileKindAt(path: ConfigPath): FileKind | undefined {
   const key = String(path.at(-1))
   if (!key.endsWith('_file')) return undefined
   return path.at(-2) === 'headers' ? 'text' : fileKinds.get(key.slice(0, -'_file'.length))

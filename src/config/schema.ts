@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { devWalletOptions } from '../lightning/dev/options.ts'
 import { breaker, limitsShape } from './limits-schema.ts'
 import { priceSchema } from './price.ts'
 import { durationMs, filePath, httpUrl, listenAddress, sizeBytes, slug } from './scalars.ts'
 import { upstreamJobSchema } from './upstream-job.ts'
+import { walletList } from './wallets.ts'
 
 /**
  * The configuration file. This is the one source of its types, defaults, reference and editor schema. What is checked
@@ -178,22 +178,6 @@ export const serviceSchema = z.strictObject(
 export type ServiceInput = z.output<typeof serviceSchema>
 export type ExampleInput = z.output<typeof example>
 
-const oneWallet = z
-  .strictObject({
-    name: slug.describe('Its name in the ledger').optional(),
-    dev: devWalletOptions.describe('The embedded development wallet: signs real invoices, moves no money').optional(),
-  })
-  .superRefine((wallet, context) => {
-    const kinds = Object.keys(wallet).filter((key) => key !== 'name')
-    if (kinds.length !== 1) context.addIssue('give exactly one kind of wallet, such as `dev: {}`')
-  })
-
-const walletList = z
-  .union([z.literal('dev'), oneWallet, z.array(oneWallet).min(1)], {
-    error: 'write `dev`, a wallet such as `{ name: main, dev: {} }`, or a list of wallets',
-  })
-  .describe('Where the money goes: `dev`, one wallet, or a list in failover order')
-
 /** The whole file. Each service is also read on its own, so that one bad one does not hide the others. */
 export const fileSchema = z.strictObject({
   listen: listenAddress.describe('Where buyers connect').prefault('127.0.0.1:8402'),
@@ -233,9 +217,21 @@ export const fileSchema = z.strictObject({
     .describe('Public pages'),
   lightning: z
     .strictObject({
-      wallet: walletList.default('dev'),
+      wallet: walletList.prefault('dev'),
       invoice_expiry: durationMs.describe('How long an invoice can be paid').prefault('10m'),
-      timeout: durationMs.describe('How long a wallet may take to make an invoice').prefault('10s'),
+      timeout: durationMs
+        .describe('How long making an invoice may take, whatever number of wallets it takes')
+        .prefault('10s'),
+      max_open_invoices: z
+        .int()
+        .min(1)
+        .max(1_000_000)
+        .describe('Unpaid invoices at one time; above that nothing is sold until some are paid or expire')
+        .default(2000),
+      require_settled: z
+        .boolean()
+        .describe('Take a payment only once its wallet says that it has settled, instead of by the preimage alone')
+        .default(false),
     })
     .prefault({})
     .describe('Wallets and invoices'),

@@ -32,15 +32,15 @@ export interface Challenge {
 
 /**
  * Makes the invoice and the token that offer a request for sale.
- * @throws GatewayError `wallet_unavailable`, `ledger_unavailable`
+ * @throws GatewayError `wallet_unavailable`, `ledger_unavailable`; `invalid_request` when no wallet can ask for so much
  */
 export async function makeChallenge(gateway: Gateway, scope: RequestScope, sale: Sale): Promise<Challenge> {
   const { settings, clock, issuer, revisions, keys } = gateway
   const mintedAt = Math.floor(clock.nowMs() / 1000)
   const validUntil = mintedAt + Math.ceil(settings.tokenTtlMs / 1000)
   await keepRevision(revisions.keepUntil(sale.service.rev, validUntil))
-  const begunMs = clock.monotonicMs()
-  const request = {
+  const order = {
+    service: sale.service.name,
     amountMsat: sale.price.msat,
     description: `${settings.title}: ${sale.service.name}`.slice(0, 120),
     expirySeconds: Math.ceil(settings.invoiceExpiryMs / 1000),
@@ -48,19 +48,20 @@ export async function makeChallenge(gateway: Gateway, scope: RequestScope, sale:
   }
   let invoice: IssuedBy
   try {
-    invoice = await scope.wait(issuer.issue(request, AbortSignal.timeout(settings.walletTimeoutMs)))
+    invoice = await scope.wait(issuer.issue(order, AbortSignal.timeout(settings.walletTimeoutMs)))
   } catch (thrown) {
     const reason = thrown instanceof WalletError ? thrown.code : 'unavailable'
-    gateway.events.walletFailed(reason, clock.monotonicMs() - begunMs)
+    gateway.events.notIssued(reason)
+    if (reason === 'bad_amount') throw new GatewayError('invalid_request', tooMuch, { cause: thrown })
     const retryAfterMs = (thrown instanceof WalletError ? thrown.retryAfterMs : undefined) ?? 10_000
     throw new GatewayError('wallet_unavailable', undefined, { retryAfterMs, cause: thrown })
   }
-  gateway.events.challenged(sale.service.name, sale.price.msat, clock.monotonicMs() - begunMs)
+  gateway.events.challenged(sale.service.name, invoice.amountMsat)
   const terms: Terms = {
     service: sale.service.name,
     validUntil,
     rev: sale.service.rev,
-    priceMsat: sale.price.msat,
+    priceMsat: invoice.amountMsat,
     ...sale.binding,
   }
   const paymentHash = Buffer.from(invoice.paymentHash, 'hex')
@@ -78,7 +79,7 @@ export function sendChallenge(
   sale: Sale,
   challenge: Challenge,
 ): void {
-  const { settings, issuer } = gateway
+  const { settings } = gateway
   const { token, invoice } = challenge
   scope.code = sale.code
   const text = `${JSON.stringify(challengeBody(gateway, scope, sale, challenge))}\n`
@@ -87,7 +88,7 @@ export function sendChallenge(
     'content-type': problemType(incoming),
     'content-length': Buffer.byteLength(text),
     'cache-control': 'no-store',
-    ...(issuer.development && { 'x-dev-wallet': '1' }),
+    ...(invoice.development && { 'x-dev-wallet': '1' }),
     ...commonHeaders(scope, 'required'),
   })
   outgoing.end(incoming.method === 'HEAD' ? undefined : text)
@@ -96,8 +97,10 @@ export function sendChallenge(
 function challengeBody(gateway: Gateway, scope: RequestScope, sale: Sale, { token, invoice, terms }: Challenge) {
   const { settings } = gateway
   const { price, service, binding, code } = sale
-  const priceSats = Number((price.msat + 999n) / 1000n)
-  const pay = `Pay ${satsText(price.msat)}, then send the same request again with the header \`Authorization: L402 <token>:<preimage>\`.`
+  // Rounded up to what the wallet that made the invoice can ask for.
+  const { amountMsat } = invoice
+  const priceSats = Number((amountMsat + 999n) / 1000n)
+  const pay = `Pay ${satsText(amountMsat)}, then send the same request again with the header \`Authorization: L402 <token>:<preimage>\`.`
   const head = problemHead(settings, code, scope.id)
   const worth = code === 'payment_required' ? '' : `${sale.detail ?? errorCatalogue[code].title}. `
   return {
@@ -109,12 +112,12 @@ function challengeBody(gateway: Gateway, scope: RequestScope, sale: Sale, { toke
     paymentHash: invoice.paymentHash,
     priceSats,
     amountSats: priceSats,
-    amountMsat: Number(price.msat),
+    amountMsat: Number(amountMsat),
     expiresAt: new Date(invoice.expiresAt * 1000).toISOString(),
     tokenExpiresAt: new Date(terms.validUntil * 1000).toISOString(),
     price: {
       rule: priceRule(service.contract.price),
-      lines: price.lines.map(({ label, msat }) => ({ label, msat: Number(msat) })),
+      lines: withRounding(price, amountMsat),
       inputs: price.inputs,
     },
     request: { method: binding.method, path: binding.path, bodySha256: binding.bodySha256, bodyForm: binding.bodyForm },
@@ -122,6 +125,15 @@ function challengeBody(gateway: Gateway, scope: RequestScope, sale: Sale, { toke
     payment: { status: 'required', action: 'pay' },
     links: { quote: `${settings.publicUrl ?? ''}${settings.sitePrefix}/quote${binding.path}` },
   }
+}
+
+const tooMuch = 'the price of this request is more than can be asked for in one invoice'
+
+/** The lines of a price, and one for what rounding it up to an amount that a wallet can ask for adds. */
+export function withRounding(price: Price, amountMsat: bigint): { label: string; msat: number }[] {
+  const lines = price.lines.map(({ label, msat }) => ({ label, msat: Number(msat) }))
+  const added = amountMsat - price.msat
+  return added > 0n ? [...lines, { label: 'rounded up to what the wallet can ask for', msat: Number(added) }] : lines
 }
 
 /** What kind of price it is: `flat`, `per_char`, `duration`, or several joined by ` + `. */

@@ -6,6 +6,7 @@ import type { InvoiceIssuer } from '../ports/issuer.ts'
 import type { KeyRing } from '../ports/keys.ts'
 import type { Ledger } from '../ports/ledger.ts'
 import type { Revisions } from '../ports/revisions.ts'
+import type { SettlementCheck } from '../ports/settlement.ts'
 import type { Upstream } from '../ports/upstream.ts'
 import type { Events } from '../telemetry/events.ts'
 import type { DiskRoom } from './disk-room.ts'
@@ -20,6 +21,7 @@ export interface Gateway {
   readonly keys: KeyRing
   readonly ledger: Ledger
   readonly issuer: InvoiceIssuer
+  readonly settlement: SettlementCheck
   readonly upstream: Upstream
   readonly guard: UpstreamGuard
   readonly room: DiskRoom

@@ -180,7 +180,7 @@ async function sell(
 ): Promise<void> {
   const service = offered(today)
   const params = service.match(request.target) ?? new Map<string, string>()
-  const { price } = quote(service.contract, { ...request.parts, params }, gateway.issuer.unitMsat)
+  const { price } = quote(service.contract, { ...request.parts, params })
   await mustBeDeliverable(gateway, service)
   const sale = { service, price, binding: request.binding, code, detail }
   sendChallenge(gateway, incoming, outgoing, scope, sale, await makeChallenge(gateway, scope, sale))

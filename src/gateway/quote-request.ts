@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../errors.ts'
-import { priceRule } from './challenge.ts'
+import { priceRule, withRounding } from './challenge.ts'
 import type { Gateway } from './gateway.ts'
 import { quote } from './quote.ts'
 import { headerLines } from './request/headers.ts'
@@ -27,14 +27,16 @@ export async function quoteRequest(gateway: Gateway, incoming: IncomingMessage, 
   if (contract.price === 'free')
     return { service: service.name, priceSats: 0, amountMsat: 0, price: { rule: 'free', lines: [], inputs: {} } }
   const request = await readRequest(scope, incoming, target, { maxBytes: contract.maxBodyBytes, contract })
-  const { price } = quote(contract, { ...request.parts, params }, gateway.issuer.unitMsat)
+  const { price } = quote(contract, { ...request.parts, params })
+  const { unitMsat } = gateway.issuer
+  const amountMsat = ((price.msat + unitMsat - 1n) / unitMsat) * unitMsat
   return {
     service: service.name,
-    priceSats: Number((price.msat + 999n) / 1000n),
-    amountMsat: Number(price.msat),
+    priceSats: Number((amountMsat + 999n) / 1000n),
+    amountMsat: Number(amountMsat),
     price: {
       rule: priceRule(contract.price),
-      lines: price.lines.map(({ label, msat }) => ({ label, msat: Number(msat) })),
+      lines: withRounding(price, amountMsat),
       inputs: price.inputs,
     },
     request: {

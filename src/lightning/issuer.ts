@@ -1,18 +1,98 @@
+import { unknownWallet } from '../ports/books.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { InvoiceIssuer, IssuedBy } from '../ports/issuer.ts'
-import type { InvoiceRequest, Wallet } from '../ports/wallet.ts'
-import { checkIssued } from './check-issued.ts'
+import type { InvoiceIssuer, IssuedBy, Order } from '../ports/issuer.ts'
+import { WalletError } from '../ports/wallet.ts'
+import type { WalletEvents } from '../telemetry/wallet-events.ts'
+import type { ManagedWallet } from './managed-wallet.ts'
+import type { OpenInvoices } from './open-invoices.ts'
 
-/** Issues invoices with one wallet; every one is checked before a buyer sees it. */
-export function createIssuer(wallet: Wallet, clock: Clock): InvoiceIssuer {
-  return {
-    unitMsat: wallet.capabilities.unitMsat,
-    development: wallet.kind === 'dev',
-    async issue(request: InvoiceRequest, signal: AbortSignal): Promise<IssuedBy> {
-      const issued = await wallet.createInvoice(request, signal)
-      const { expiresAt } = checkIssued(issued, request, { network: wallet.capabilities.network, nowMs: clock.nowMs() })
-      return { ...issued, expiresAt, wallet: wallet.name }
-    },
-    walletOf: () => wallet.name,
+export interface IssuerOptions {
+  /** In the order in which they are asked. */
+  readonly wallets: readonly ManagedWallet[]
+  readonly invoices: OpenInvoices
+  readonly clock: Clock
+  readonly events: WalletEvents
+  /** For one order, whatever number of wallets it takes. */
+  readonly timeoutMs: number
+  /** The only wallet that this ledger was ever used with; undefined: there were several. */
+  readonly onlyWallet: string | undefined
+}
+
+const longestRetryAfterMs = 60_000
+
+/** Issues invoices with the first wallet that can; every one is checked before a buyer sees it. */
+export function createIssuer(options: IssuerOptions): InvoiceIssuer {
+  return new Issuer(options)
+}
+
+class Issuer implements InvoiceIssuer {
+  readonly #options: IssuerOptions
+  #stopped = false
+
+  constructor(options: IssuerOptions) {
+    this.#options = options
+  }
+
+  get unitMsat(): bigint {
+    const started = this.#options.wallets.filter((each) => each.started)
+    const next = started.find((each) => each.waitMs() === 0) ?? started[0]
+    return next?.wallet.capabilities.unitMsat ?? 1n
+  }
+
+  async issue(order: Order, signal: AbortSignal): Promise<IssuedBy> {
+    const { wallets, invoices } = this.#options
+    const able = wallets.filter((each) => each.takes(order.amountMsat))
+    if (able.length === 0) throw new WalletError('bad_amount', 'The price is more than any wallet can ask for.')
+    if (!invoices.reserve()) throw this.#stop('There are as many open invoices as there may be.', invoices.waitMs())
+    let placed = false
+    try {
+      const issued = await this.#firstOf(able, order, signal)
+      invoices.add(issued.wallet, issued, order)
+      placed = true
+      this.#go()
+      return issued
+    } finally {
+      if (!placed) invoices.cancel()
+    }
+  }
+
+  walletOf(paymentHash: string): string {
+    return this.#options.invoices.find(paymentHash)?.wallet ?? this.#options.onlyWallet ?? unknownWallet
+  }
+
+  async #firstOf(able: readonly ManagedWallet[], order: Order, signal: AbortSignal): Promise<IssuedBy> {
+    const { clock, timeoutMs, invoices } = this.#options
+    const begunMs = clock.monotonicMs()
+    const reasons: string[] = []
+    for (const [index, each] of able.entries()) {
+      if (signal.aborted || each.waitMs() > 0) continue
+      // A wallet that hangs must leave time for those behind it.
+      const behind = able.slice(index).filter((other) => other.waitMs() === 0).length
+      const shareMs = (timeoutMs - (clock.monotonicMs() - begunMs)) / Math.max(1, behind)
+      try {
+        const issued = await each.issue(order, shareMs, signal)
+        if (invoices.find(issued.paymentHash)) {
+          throw new WalletError('protocol', `The wallet ${each.name} gave out one invoice twice.`)
+        }
+        return { ...issued, wallet: each.name, development: each.wallet.kind === 'dev' }
+      } catch (thrown) {
+        if (!(thrown instanceof WalletError)) throw thrown
+        reasons.push(`${each.name}: ${thrown.message}`)
+      }
+    }
+    const waitMs = Math.min(...able.map((each) => each.waitMs()))
+    throw this.#stop(reasons.join(' ') || 'Every wallet is left alone for now, or has not started.', waitMs)
+  }
+
+  #stop(reason: string, waitMs: number): WalletError {
+    if (!this.#stopped) this.#options.events.sellingChanged(reason)
+    this.#stopped = true
+    const retryAfterMs = Math.min(longestRetryAfterMs, Math.max(1_000, waitMs))
+    return new WalletError('unavailable', reason, { retryAfterMs })
+  }
+
+  #go(): void {
+    if (this.#stopped) this.#options.events.sellingChanged(undefined)
+    this.#stopped = false
   }
 }

@@ -1,18 +1,28 @@
 import type { InvoiceRequest, IssuedInvoice } from './wallet.ts'
 
+/** An invoice to be made, and for what. */
+export interface Order extends InvoiceRequest {
+  /** Name of the service that is sold. */
+  readonly service: string
+}
+
 export interface IssuedBy extends IssuedInvoice {
   /** Name of the wallet that made it. */
   readonly wallet: string
+  /** The wallet moves no money. */
+  readonly development: boolean
 }
 
 /** Makes invoices with whichever wallet can, and vouches that they are what was asked for. */
 export interface InvoiceIssuer {
-  /** Amounts are rounded up to a multiple of this. */
+  /** What amounts are rounded up to by the wallet that would be asked now. */
   readonly unitMsat: bigint
-  /** True for wallets that move no money. */
-  readonly development: boolean
-  /** @throws WalletError */
-  issue(request: InvoiceRequest, signal: AbortSignal): Promise<IssuedBy>
-  /** The wallet that a payment was made to, as far as this process knows. */
+  /**
+   * Asks the wallets in the order of the configuration. The amount is rounded up to a multiple of the unit of the
+   * wallet that takes it: what is to be paid is `amountMsat` of the answer.
+   * @throws WalletError with `retryAfterMs` when no wallet can make it now; `bad_amount` when none ever will
+   */
+  issue(order: Order, signal: AbortSignal): Promise<IssuedBy>
+  /** The wallet that a payment was made to, as far as this process knows; else `unknownWallet` of the books. */
   walletOf(paymentHash: string): string
 }

@@ -1,14 +1,16 @@
 import type { ErrorCode, MoneyStatus } from '../errors.ts'
+import type { WalletEvents } from './wallet-events.ts'
 
 /**
  * What happens in the shop, one function an event. Log lines and metrics are made from these and from nothing else; no
  * argument is ever a preimage, a token, an invoice or anything a buyer wrote.
  */
-export interface Events {
+export interface Events extends WalletEvents {
   /** One request was answered or broke off. */
   request(line: AccessLine): void
-  challenged(service: string, priceMsat: bigint, walletMs: number): void
-  walletFailed(reason: string, walletMs: number): void
+  challenged(service: string, priceMsat: bigint): void
+  /** A request got no invoice; `reason` is the code of the wallet's error. */
+  notIssued(reason: string): void
   /** A payment was presented for the first time and taken. */
   claimed(job: JobFacts, priceMsat: bigint, first: boolean): void
   captured(job: JobFacts, bytes: number, upstreamMs: number): void

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { WalletMetrics } from './wallet-metrics.ts'
 
 /** Durations here reach from a token check to a generation of several minutes. */
 const callSeconds = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 180, 240, 300, 360]
@@ -34,12 +35,7 @@ export class Metrics {
     ['service'],
     callSeconds,
   )
-  readonly walletSeconds = this.#histogram(
-    'wallet_request_duration_seconds',
-    'Making an invoice',
-    ['outcome'],
-    callSeconds,
-  )
+  readonly wallets = new WalletMetrics(this.registry)
   readonly commitSeconds = this.#histogram('ledger_commit_duration_seconds', 'Ledger commits', [], ownSeconds)
   readonly commitOperations = this.#histogram(
     'ledger_commit_operations',

@@ -1,12 +1,14 @@
 import type { Events, JobFacts } from './events.ts'
 import type { Logger } from './logger.ts'
 import type { Metrics } from './metrics.ts'
+import { recordWalletEvents } from './record-wallet-events.ts'
 
 /** Events as log lines and metrics. */
 export function recordEvents(logger: Logger, metrics: Metrics): Events {
   const sats = (msat: bigint) => Number(msat) / 1000
   const facts = ({ service, jobId, epoch }: JobFacts) => ({ service, job: jobId, epoch })
   return {
+    ...recordWalletEvents(logger, metrics.wallets),
     request(line) {
       const { requestId, service = 'none', status, money = 'none', totalMs, ownMs } = line
       metrics.requests.inc({ service, status, money })
@@ -31,14 +33,12 @@ export function recordEvents(logger: Logger, metrics: Metrics): Events {
         'request',
       )
     },
-    challenged(service, priceMsat, walletMs) {
+    challenged(service, priceMsat) {
       metrics.challenges.inc({ service })
       metrics.challengedSats.inc({ service }, sats(priceMsat))
-      metrics.walletSeconds.observe({ outcome: 'ok' }, walletMs / 1000)
     },
-    walletFailed(reason, walletMs) {
-      metrics.walletSeconds.observe({ outcome: reason }, walletMs / 1000)
-      logger.warn({ event: 'wallet_failed', reason, wallet_ms: round(walletMs) }, 'no invoice could be made')
+    notIssued(reason) {
+      metrics.wallets.notIssued.inc({ reason })
     },
     claimed(job, priceMsat, first) {
       if (first) {

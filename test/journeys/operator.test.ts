@@ -103,7 +103,7 @@ describe('with a token', () => {
 
   test('everything but health and metrics wants it', async () => {
     const health = createHealthApp(new Readiness(), gateway.running.telemetry.metrics.registry)
-    const app = createAdminApp({ health, wallet: () => gateway.wallet, token, isOwnHost: () => false })
+    const app = createAdminApp({ health, wallets: () => [gateway.wallet], token, isOwnHost: () => false })
     await using guarded = await listen({ fetch: app.fetch, address: { host: '127.0.0.1', port: 0 } })
     const url = `http://${formatAddress(guarded.address)}`
     const { invoice } = (await send(gateway, aRequest)).json()

@@ -70,14 +70,18 @@ export interface Payment {
 /** A gateway, in this process or another, and whoever pays its invoices. */
 export type Shop = Pick<TestGateway, 'url'> & { readonly wallet: Pick<TestGateway['wallet'], 'pay'> }
 
-/** Asks for a challenge and pays it. */
-export async function payFor(gateway: Shop, request: Sent): Promise<Payment> {
+/** Asks for a challenge and pays it, with the gateway's development wallet unless another payer is given. */
+export async function payFor(
+  gateway: Shop,
+  request: Sent,
+  payer: { pay(bolt11: string): Promise<string> } = gateway.wallet,
+): Promise<Payment> {
   const challenged = await send(gateway, request)
   if (challenged.status !== 402) throw new Error(`no challenge but ${challenged.status}: ${challenged.text}`)
   const header = challenged.headers['www-authenticate']
   const challenge = parseChallenge(Array.isArray(header) ? header.join(', ') : (header ?? ''))
   if (!challenge) throw new Error(`a 402 without a challenge: ${String(header)}`)
-  const preimage = await gateway.wallet.pay(challenge.invoice)
+  const preimage = await payer.pay(challenge.invoice)
   const { paymentHash, amountMsat } = challenged.json()
   const { token } = challenge
   return { token, preimage, paymentHash, amountMsat, authorization: { authorization: `L402 ${token}:${preimage}` } }

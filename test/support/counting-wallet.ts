@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import { openDevWallet } from '#src/lightning/dev/dev-wallet.ts'
 import type { Clock } from '#src/ports/clock.ts'
-import type { InvoiceRequest, IssuedInvoice, PayingWallet } from '#src/ports/wallet.ts'
+import type { InvoiceRequest, IssuedInvoice, PayingWallet, Settlement } from '#src/ports/wallet.ts'
+
+async function* noSettlements(): AsyncGenerator<Settlement, void, void> {}
 
 /** The development wallet, watched: how often it was asked, and what it should do instead of answering. */
 export class CountingWallet implements PayingWallet {
@@ -38,6 +40,10 @@ export class CountingWallet implements PayingWallet {
 
   lookup(...args: Parameters<PayingWallet['lookup']>) {
     return this.#wallet.lookup(...args)
+  }
+
+  settlements(cursor: string | undefined, signal: AbortSignal) {
+    return this.#wallet.settlements?.(cursor, signal) ?? noSettlements()
   }
 
   health(signal: AbortSignal) {

@@ -7,6 +7,7 @@ import { loadConfigText } from '#src/config/load.ts'
 import { formatProblem } from '#src/config/problem.ts'
 import type { Clock } from '#src/ports/clock.ts'
 import type { Disk } from '#src/ports/disk.ts'
+import type { Wallet } from '#src/ports/wallet.ts'
 import { CountingWallet } from './counting-wallet.ts'
 
 /** A whole gateway in this process, on real sockets, with its data in a directory of its own. */
@@ -34,6 +35,8 @@ export interface GatewayOptions {
   readonly environment?: Readonly<Record<string, string>>
   /** Directory that files named by the configuration are found in. */
   readonly baseDir?: string
+  /** Instead of the development wallet, which is there all the same and not asked. */
+  readonly wallets?: readonly Wallet[]
   readonly logLevel?: 'silent' | 'info' | 'debug' | 'trace'
 }
 
@@ -61,13 +64,17 @@ export async function openGateway(options: GatewayOptions): Promise<TestGateway>
     overrides: {
       ...(options.clock && { clock: options.clock }),
       ...(options.disk && { disk: options.disk }),
-      wallet: (directory, clock) => (wallet = new CountingWallet(directory, clock)),
+      wallets(directory, clock) {
+        wallet = new CountingWallet(directory, clock)
+        return options.wallets ?? [wallet]
+      },
     },
   })
   if (!wallet) throw new Error('the gateway opened no wallet')
   const close = async (): Promise<void> => {
     stopping.abort()
     await running[Symbol.asyncDispose]()
+    await wallet?.[Symbol.asyncDispose]()
   }
   return {
     url: running.publicUrl,

@@ -7,6 +7,7 @@ import type { ClaimRequest, PaymentRecord } from '../../ports/ledger.ts'
 import { type Gateway, mismatchGraceMs } from '../gateway.ts'
 import { type Quote, quote } from '../quote.ts'
 import { admit, type Waiting } from './admit.ts'
+import { confirmSettled } from './confirm-settled.ts'
 import type { NotClaimed, RunningJob } from './jobs.ts'
 import { requestHash } from './request-hash.ts'
 import { startJob } from './run-job.ts'
@@ -68,6 +69,7 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
     const sold = (record && gateway.revisions.resolve(record.job.rev)) ?? redemption.sold
     const offer = rebinds ? rebindOffer(redemption) : claimOffer(gateway, { ...redemption, sold })
     if ('challenge' in offer) return { kind: 'challenge', code: offer.challenge }
+    if (!rebinds) await confirmSettled(gateway, paymentHash)
     const admission = await admit(gateway, paymentHash, offer.serving, redemption.waiting)
     if (admission === 'look_again') continue
     if (admission instanceof GatewayError) throw admission
@@ -110,7 +112,7 @@ function claimOffer(gateway: Gateway, redemption: Redemption): Offer | { readonl
   if (!sold) return unknownRevisionOffer(redemption)
   const params = sold.match(redemption.target)
   if (!params) throw new GatewayError('request_mismatch')
-  const quoted = quote(sold.contract, { ...redemption.parts, params }, exactMsat)
+  const quoted = quote(sold.contract, { ...redemption.parts, params })
   if (withinPaid(quoted, token))
     return { quote: quoted, contract: sold, serving: servingOf(gateway, redemption), params }
   throw new GatewayError('request_mismatch', 'the request costs more than was paid for it')
@@ -130,14 +132,11 @@ function rebindOffer(redemption: Redemption): Offer | { readonly challenge: Erro
   const { today, token } = redemption
   const params = today?.match(redemption.target)
   if (!today || !params) return { challenge: 'token_for_other_request' }
-  const quoted = quote(today.contract, { ...redemption.parts, params }, exactMsat)
+  const quoted = quote(today.contract, { ...redemption.parts, params })
   return withinPaid(quoted, token)
     ? { quote: quoted, contract: today, serving: today, params }
     : { challenge: 'price_above_paid' }
 }
-
-/** A wallet with a coarser unit than the one that sold it must not raise the price. */
-const exactMsat = 1n
 
 const withinPaid = (quoted: Quote, { terms }: GenuineToken) => quoted.price.msat <= terms.priceMsat
 

@@ -1,4 +1,5 @@
 import type { ClaimRequest, LedgerErrorCode, LedgerMeta } from '../../ports/ledger.ts'
+import type { BookOperations, BookReadings } from './book-operations.ts'
 import type { Operations, Readings } from './operations.ts'
 
 /** What passes between the ledger's adapter and its two worker threads. */
@@ -15,6 +16,8 @@ export interface WireClaim extends Omit<ClaimRequest, 'salt'> {
 export type Writes = Omit<Operations, 'identity'>
 export type WriteName = keyof Writes
 export type ReadName = keyof Readings
+export type BookWriteName = keyof BookOperations
+export type BookReadName = keyof BookReadings
 
 export interface WorkerSettings {
   readonly role: 'writer' | 'reader'

@@ -1,3 +1,4 @@
+import type { Books } from '../../ports/books.ts'
 import { type Clock, systemClock } from '../../ports/clock.ts'
 import type {
   CaptureRequest,
@@ -12,6 +13,7 @@ import type {
 } from '../../ports/ledger.ts'
 import { PointReader } from './point-reader.ts'
 import type { ReadName, WireClaim, WriteName } from './protocol.ts'
+import { SqliteBooks } from './sqlite-books.ts'
 import { WorkerClient } from './worker-client.ts'
 
 export interface SqliteLedgerOptions {
@@ -25,12 +27,17 @@ export interface SqliteLedgerOptions {
   readonly onCommit?: (operations: number, commitMs: number) => void
 }
 
+/** A ledger and its books, in one file. */
+export interface LedgerWithBooks extends Ledger {
+  readonly books: Books
+}
+
 /**
  * Opens the SQLite ledger in `directory`, making it when there is none, and waits while another process owns it.
  * @param signal ends the waiting
  * @throws LedgerError
  */
-export async function openSqliteLedger(options: SqliteLedgerOptions, signal?: AbortSignal): Promise<Ledger> {
+export async function openSqliteLedger(options: SqliteLedgerOptions, signal?: AbortSignal): Promise<LedgerWithBooks> {
   signal?.throwIfAborted()
   const { directory } = options
   const writer = new WorkerClient(
@@ -61,14 +68,16 @@ export async function openSqliteLedger(options: SqliteLedgerOptions, signal?: Ab
 /** Up to here a read is short enough for the caller's own thread. */
 const onePieceBytes = 64 * 1024
 
-class SqliteLedger implements Ledger {
+class SqliteLedger implements LedgerWithBooks {
   readonly meta: LedgerMeta
+  readonly books: Books
   readonly #writer: WorkerClient
   readonly #reader: WorkerClient
   readonly #points: PointReader
 
   constructor(meta: LedgerMeta, writer: WorkerClient, reader: WorkerClient, points: PointReader) {
     this.meta = meta
+    this.books = new SqliteBooks(writer, reader)
     this.#writer = writer
     this.#reader = reader
     this.#points = points

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type Database from 'better-sqlite3'
+import { BookOperations, BookReadings } from './book-operations.ts'
 import { failure } from './failure.ts'
 import { openForReading, openForWriting, takeOwnership } from './open.ts'
 import { Operations, Readings } from './operations.ts'
@@ -25,7 +26,7 @@ function start(): void {
   try {
     if (settings.role === 'reader') {
       const database = openForReading(settings.directory)
-      serve(database, new Readings(database) as unknown as Handler, (run) => run(), [database])
+      serve(database, [new Readings(database), new BookReadings(database)], (run) => run(), [database])
       send({ kind: 'open', meta: { ledgerId: '', keyFingerprints: new Map() } })
       return
     }
@@ -39,7 +40,8 @@ function start(): void {
     const database = openForWriting(settings.directory)
     const operations = new Operations(database)
     const transaction = database.transaction((run: () => void) => run())
-    serve(database, operations as unknown as Handler, (run) => transaction.immediate(run), [database, lock])
+    const handlers = [operations, new BookOperations(database)]
+    serve(database, handlers, (run) => transaction.immediate(run), [database, lock])
     send({ kind: 'open', meta: operations.identity() })
   } catch (thrown) {
     const { code, message } = failure(thrown)
@@ -49,12 +51,13 @@ function start(): void {
 
 function serve(
   database: Database.Database,
-  handler: Handler,
+  handlers: readonly object[],
   inTransaction: (run: () => void) => void,
   closing: readonly Database.Database[],
 ): void {
   const runOne = ({ name, arguments: args }: Group['operations'][number]): OperationResult => {
-    const operation = handler[name]
+    const handler = handlers.find((each) => name in each) as Handler | undefined
+    const operation = handler?.[name]
     if (!operation) throw new Error(`no operation ${name}`)
     return { ok: true, value: operation.apply(handler, [...args]) }
   }

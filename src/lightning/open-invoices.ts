@@ -1,0 +1,148 @@
+import type { KeptInvoice } from '../ports/books.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Order } from '../ports/issuer.ts'
+import type { IssuedInvoice } from '../ports/wallet.ts'
+
+/** An invoice that this process made. */
+export interface KnownInvoice {
+  readonly paymentHash: string
+  readonly ref: string
+  readonly wallet: string
+  readonly service: string
+  readonly priceMsat: bigint
+  /** On the monotonic clock. */
+  readonly issuedAtMs: number
+  /** On the monotonic clock: from then on it cannot be paid. */
+  readonly expiresAtMs: number
+  settled: boolean
+}
+
+/** How many invoices are remembered for each that may be open: paid ones, and those whose wallet chose a longer life. */
+const knownPerOpen = 5
+/** A payment that began before the expiry may arrive this long after it. */
+const lateMs = 10 * 60_000
+
+/**
+ * The invoices of this process, in memory alone: a challenge that nobody pays leaves no trace. An open one takes a
+ * place until it is paid or the time is over that was asked for it, and there are only so many places.
+ */
+export class OpenInvoices {
+  readonly #clock: Clock
+  readonly #maxOpen: number
+  /** In the order of `places` and of time alike, since all are asked for the same time. */
+  readonly #openUntilMs = new Map<string, number>()
+  readonly #known = new Map<string, KnownInvoice>()
+  readonly #waiting = new Map<string, Set<() => void>>()
+  #reserved = 0
+
+  constructor(maxOpen: number, clock: Clock) {
+    this.#maxOpen = maxOpen
+    this.#clock = clock
+  }
+
+  /** Takes a place for an invoice that is about to be made; false: there is none. */
+  reserve(): boolean {
+    this.#sweep()
+    if (this.#openUntilMs.size + this.#reserved >= this.#maxOpen) return false
+    this.#reserved++
+    return true
+  }
+
+  /** Gives the place back, when no invoice came of it. */
+  cancel(): void {
+    this.#reserved--
+  }
+
+  /** Fills the reserved place. */
+  add(wallet: string, issued: IssuedInvoice, order: Order): void {
+    this.#reserved--
+    const { paymentHash, ref, amountMsat } = issued
+    const nowMs = this.#clock.monotonicMs()
+    this.#openUntilMs.set(paymentHash, nowMs + order.expirySeconds * 1000)
+    const expiresAtMs = nowMs + issued.expiresAt * 1000 - this.#clock.nowMs()
+    const invoice = { paymentHash, ref, wallet, service: order.service, priceMsat: amountMsat, expiresAtMs }
+    this.#known.set(paymentHash, { ...invoice, issuedAtMs: nowMs, settled: false })
+    const oldest = this.#known.size > this.#maxOpen * knownPerOpen ? this.#known.keys().next().value : undefined
+    if (oldest !== undefined) this.#known.delete(oldest)
+  }
+
+  /** Takes over what an earlier process has kept. */
+  restore(kept: readonly KeptInvoice[]): void {
+    const nowMs = this.#clock.monotonicMs()
+    for (const { paymentHash, ref, wallet, service, priceMsat, expiresAtMs } of kept) {
+      const leftMs = expiresAtMs - this.#clock.nowMs()
+      if (leftMs + lateMs <= 0) continue
+      const times = { issuedAtMs: nowMs, expiresAtMs: nowMs + leftMs }
+      this.#known.set(paymentHash, { paymentHash, ref, wallet, service, priceMsat, ...times, settled: false })
+      this.#openUntilMs.set(paymentHash, nowMs + leftMs)
+    }
+  }
+
+  /** The unpaid invoices of a wallet, for the next process. */
+  kept(wallet: string): KeptInvoice[] {
+    this.#sweep()
+    const toUnixMs = this.#clock.nowMs() - this.#clock.monotonicMs()
+    return [...this.unpaid(wallet)].map(({ issuedAtMs: _issued, settled: _unpaid, expiresAtMs, ...invoice }) => ({
+      ...invoice,
+      expiresAtMs: Math.round(expiresAtMs + toUnixMs),
+    }))
+  }
+
+  find(paymentHash: string): KnownInvoice | undefined {
+    return this.#known.get(paymentHash)
+  }
+
+  /** Notes that a payment has come: its place is free, and whoever waits for it is told. */
+  settle(paymentHash: string): void {
+    this.#openUntilMs.delete(paymentHash)
+    const known = this.#known.get(paymentHash)
+    if (known) known.settled = true
+    for (const wake of this.#waiting.get(paymentHash) ?? []) wake()
+  }
+
+  /** Calls `wake` when the payment comes. @returns stops that */
+  onSettled(paymentHash: string, wake: () => void): () => void {
+    const waiting = this.#waiting.get(paymentHash) ?? new Set()
+    this.#waiting.set(paymentHash, waiting.add(wake))
+    return () => {
+      waiting.delete(wake)
+      if (waiting.size === 0) this.#waiting.delete(paymentHash)
+    }
+  }
+
+  /** How long until the next place is free by the time alone; 0: there is one. */
+  waitMs(): number {
+    this.#sweep()
+    if (this.#openUntilMs.size + this.#reserved < this.#maxOpen) return 0
+    const [first] = this.#openUntilMs.values()
+    return first === undefined ? 1_000 : Math.max(1, first - this.#clock.monotonicMs())
+  }
+
+  /** Invoices of a wallet that nobody is known to have paid, oldest first. */
+  *unpaid(wallet: string): Generator<KnownInvoice, void, void> {
+    for (const known of this.#known.values()) if (known.wallet === wallet && !known.settled) yield known
+  }
+
+  /** Open invoices that take a place, by wallet. */
+  counts(): ReadonlyMap<string, number> {
+    this.#sweep()
+    const counts = new Map<string, number>()
+    for (const paymentHash of this.#openUntilMs.keys()) {
+      const wallet = this.#known.get(paymentHash)?.wallet
+      if (wallet !== undefined) counts.set(wallet, (counts.get(wallet) ?? 0) + 1)
+    }
+    return counts
+  }
+
+  #sweep(): void {
+    const nowMs = this.#clock.monotonicMs()
+    for (const [paymentHash, untilMs] of this.#openUntilMs) {
+      if (untilMs > nowMs) break
+      this.#openUntilMs.delete(paymentHash)
+    }
+    for (const [paymentHash, { expiresAtMs }] of this.#known) {
+      if (expiresAtMs + lateMs > nowMs) break
+      this.#known.delete(paymentHash)
+    }
+  }
+}

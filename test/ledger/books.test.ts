@@ -1,0 +1,212 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { openForReading } from '#src/ledger/sqlite/open.ts'
+import { type LedgerWithBooks, openSqliteLedger } from '#src/ledger/sqlite/sqlite-ledger.ts'
+import type { BookedSettlement } from '#src/ports/books.ts'
+import type { ClaimRequest } from '#src/ports/ledger.ts'
+
+interface TestBooks extends AsyncDisposable {
+  readonly ledger: LedgerWithBooks
+  rows(sql: string): unknown[]
+  reopen(): Promise<TestBooks>
+}
+
+async function openBooks(existing?: string): Promise<TestBooks> {
+  const directory = existing ?? mkdtempSync(join(tmpdir(), 'turnpike-books-'))
+  const ledger = await openSqliteLedger({
+    directory,
+    onDeath(cause) {
+      throw cause
+    },
+  })
+  return {
+    ledger,
+    rows(sql) {
+      const database = openForReading(directory)
+      try {
+        return database.prepare(sql).all()
+      } finally {
+        database.close()
+      }
+    },
+    async reopen() {
+      await ledger[Symbol.asyncDispose]()
+      return await openBooks(directory)
+    },
+    async [Symbol.asyncDispose]() {
+      await ledger[Symbol.asyncDispose]()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+const now = Date.UTC(2027, 0, 1)
+const newHash = () => randomBytes(32).toString('hex')
+
+const settlementOf = (paymentHash: string, changes: Partial<BookedSettlement> = {}): BookedSettlement => {
+  return { paymentHash, receivedMsat: 7_000n, settledAtMs: now, sold: undefined, ...changes }
+}
+
+const claimOf = (paymentHash: string, changes: Partial<ClaimRequest> = {}): ClaimRequest => ({
+  paymentHash,
+  tokenId: '11'.repeat(32),
+  service: 'make',
+  rev: '0123456789abcdef',
+  wallet: 'unknown',
+  priceMsat: 7_000n,
+  quote: '[]',
+  mintedExpiry: now / 1000 + 86_400,
+  requestHash: '22'.repeat(32),
+  jobId: randomBytes(16).toString('hex'),
+  salt: randomBytes(16),
+  nowMs: now + 5,
+  resultTtlMs: 60_000,
+  takeover: true,
+  ...changes,
+})
+
+test('a payment and its settlement agree on the wallet, whichever is written first', async () => {
+  await using books = await openBooks()
+  const { ledger } = books
+  await ledger.books.noteWallets([{ name: 'main', kind: 'lnd' }], now)
+  const hashes = Array.from({ length: 40 }, newHash)
+  await fc.assert(
+    fc.asyncProperty(fc.boolean(), fc.boolean(), async (claimFirst, together) => {
+      const paymentHash = hashes.pop() ?? newHash()
+      const steps = [
+        () => ledger.claim(claimOf(paymentHash)),
+        () => ledger.books.recordSettlements('main', [settlementOf(paymentHash, { receivedMsat: 7_001n })], undefined),
+      ]
+      if (!claimFirst) steps.reverse()
+      if (together) await Promise.all(steps.map((step) => step()))
+      else for (const step of steps) await step()
+      const payment = await ledger.read(paymentHash)
+      expect(payment?.wallet).toBe('main')
+      const where = `WHERE payment_hash = x'${paymentHash}'`
+      expect(books.rows(`SELECT service, price_msat, redeemed_at, received_msat FROM settlement ${where}`)).toEqual([
+        { service: 'make', price_msat: 7_000, redeemed_at: now + 5, received_msat: 7_001 },
+      ])
+      expect(books.rows(`SELECT received_msat FROM payment WHERE hash = x'${paymentHash}'`)).toEqual([
+        { received_msat: 7_001 },
+      ])
+    }),
+    { numRuns: 12 },
+  )
+})
+
+test('a settlement is recorded once, however often and by whomever it is told', async () => {
+  await using books = await openBooks()
+  const { ledger } = books
+  await ledger.books.noteWallets(
+    [
+      { name: 'a', kind: 'lnd' },
+      { name: 'b', kind: 'lnd' },
+    ],
+    now,
+  )
+  const [one, two] = [newHash(), newHash()]
+  expect(await ledger.books.recordSettlements('a', [settlementOf(one), settlementOf(one)], '1')).toEqual([one])
+  expect(await ledger.books.recordSettlements('a', [settlementOf(one), settlementOf(two)], '2')).toEqual([two])
+  expect(await ledger.books.recordSettlements('b', [settlementOf(one)], '9')).toEqual([])
+  expect(books.rows('SELECT wallet, count(*) AS n FROM settlement GROUP BY wallet')).toEqual([{ wallet: 'a', n: 2 }])
+  expect(await ledger.books.settledWith(one)).toBe('a')
+  expect(await ledger.books.settledWith(newHash())).toBeUndefined()
+})
+
+test('the cursor is written with the rows before it, or not at all', async () => {
+  await using books = await openBooks()
+  const { ledger } = books
+  await ledger.books.noteWallets([{ name: 'main', kind: 'lnd' }], now)
+  await ledger.books.recordSettlements('main', [settlementOf(newHash())], '1')
+  const group = [settlementOf(newHash()), settlementOf('abcd')]
+  await expect(ledger.books.recordSettlements('main', group, '3')).rejects.toMatchObject({ name: 'LedgerError' })
+  expect(books.rows('SELECT cursor, (SELECT count(*) FROM settlement) AS n FROM wallet')).toEqual([
+    { cursor: '1', n: 1 },
+  ])
+})
+
+test('cursors are there after a restart; a wallet of another kind begins anew', async () => {
+  const before = await openBooks()
+  await before.ledger.books.noteWallets(
+    [
+      { name: 'main', kind: 'lnd' },
+      { name: 'spare', kind: 'dev' },
+    ],
+    now,
+  )
+  await before.ledger.books.recordSettlements('main', [settlementOf(newHash())], '17')
+  await before.ledger.books.recordSettlements('spare', [settlementOf(newHash())], '4')
+  await using books = await before.reopen()
+  const known = await books.ledger.books.noteWallets(
+    [
+      { name: 'main', kind: 'lnd' },
+      { name: 'spare', kind: 'cln' },
+    ],
+    now + 1,
+  )
+  expect(known.map(({ name, kind, cursor }) => [name, kind, cursor])).toEqual([
+    ['main', 'lnd', '17'],
+    ['spare', 'cln', undefined],
+  ])
+})
+
+test('only presented payments that no wallet confirmed are unconfirmed', async () => {
+  await using books = await openBooks()
+  const { ledger } = books
+  await ledger.books.noteWallets([{ name: 'main', kind: 'lnd' }], now)
+  const hashes = Array.from({ length: 5 }, newHash)
+  for (const hash of hashes) await ledger.claim(claimOf(hash))
+  await ledger.books.recordSettlements('main', [settlementOf(hashes[1] ?? ''), settlementOf(newHash())], undefined)
+  const [first, ...others] = await ledger.books.unconfirmed(0, 100)
+  expect([first, ...others].map((each) => each?.paymentHash)).toEqual(hashes.filter((_, index) => index !== 1))
+  const rest = await ledger.books.unconfirmed(first?.number ?? 0, 2)
+  expect(rest.map(({ paymentHash }) => paymentHash)).toEqual(hashes.slice(2, 4))
+})
+
+test('what the ledger forgets stays in the books, confirmed or not', async () => {
+  await using books = await openBooks()
+  const { ledger } = books
+  await ledger.books.noteWallets([{ name: 'main', kind: 'lnd' }], now)
+  const [confirmed, late, silent] = [newHash(), newHash(), newHash()]
+  await ledger.books.recordSettlements('main', [settlementOf(confirmed)], undefined)
+  for (const paymentHash of [confirmed, late, silent]) {
+    await ledger.claim(claimOf(paymentHash, { mintedExpiry: now / 1000 + 60 }))
+    await ledger.capture({
+      paymentHash,
+      epoch: 1,
+      frames: [],
+      resultBytes: 0,
+      nowMs: now + 10,
+      keepUntilMs: now + 1_000,
+    })
+  }
+  await ledger.prune(now, 0)
+  while ((await ledger.prune(now + 3_600_000, 3_600_000)) > 0);
+  expect(books.rows('SELECT * FROM payment')).toEqual([])
+  await ledger.books.recordSettlements('main', [settlementOf(late, { receivedMsat: 6_999n })], undefined)
+  const rows =
+    'SELECT hex(payment_hash) AS hash, wallet, confirmed, received_msat, service, price_msat, redeemed_at FROM settlement'
+  const common = { service: 'make', price_msat: 7_000, redeemed_at: now + 5 }
+  const hashOf = (hash: string) => ({ hash: hash.toUpperCase() })
+  expect(books.rows(rows)).toEqual([
+    { ...hashOf(confirmed), ...common, wallet: 'main', confirmed: 1, received_msat: 7_000 },
+    { ...hashOf(late), ...common, wallet: 'main', confirmed: 1, received_msat: 6_999 },
+    { ...hashOf(silent), ...common, wallet: 'unknown', confirmed: 0, received_msat: null },
+  ])
+})
+
+test('open invoices are kept for the next process in place of those before', async () => {
+  const before = await openBooks()
+  const invoice = (paymentHash: string) => {
+    return { paymentHash, wallet: 'main', ref: 'verify/1', service: 'make', priceMsat: 7_000n, expiresAtMs: now }
+  }
+  const [old, kept] = [newHash(), newHash()]
+  await before.ledger.books.keepInvoices([invoice(old)])
+  await before.ledger.books.keepInvoices([invoice(kept)])
+  await using books = await before.reopen()
+  expect(await books.ledger.books.keptInvoices()).toEqual([invoice(kept)])
+})

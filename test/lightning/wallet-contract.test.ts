@@ -1,0 +1,4 @@
+import { walletsUnderTest } from '../support/wallets/all.ts'
+import { walletContract } from '../support/wallets/contract.ts'
+
+walletContract(walletsUnderTest)
