@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { answerWith, makeGate } from '../support/answers.ts'
+import { answerWith, makeGate, raw } from '../support/answers.ts'
 import { paid, payFor, send } from '../support/buyer.ts'
 import { TestClock } from '../support/clock.ts'
 import { openGateway, type TestGateway } from '../support/gateway.ts'
@@ -192,6 +192,8 @@ describe('the sale goes on', () => {
     const { gateway, upstream } = shared
     upstream.answer = answerWith(500)
     for (let call = 0; call < 12; call++) expect((await send(gateway, { path: '/media/x' })).status).toBe(500)
+    upstream.answer = raw('', 'reset')
+    for (let call = 0; call < 5; call++) expect((await send(gateway, { path: '/media/x' })).status).toBe(502)
     expect((await send(gateway, sale)).status).toBe(402)
   })
 })

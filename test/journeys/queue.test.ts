@@ -137,7 +137,7 @@ describe('calls to an upstream that takes one at a time', () => {
 
   test('are not what stored results and work under way are: those never wait', async () => {
     await using upstream = await openHeld()
-    await using gateway = await openGateway({ config: shop(upstream.url, 'max_concurrent: 1, max_queued: 0') })
+    await using gateway = await openGateway({ config: shop(upstream.url, 'max_concurrent: 1, max_queued: 5') })
     const [first, second] = await payForAll(gateway, 2)
     if (!first || !second) throw new Error('nothing was paid')
     upstream.finish(0)
@@ -226,4 +226,17 @@ test('a free route does not stand in the queue', async () => {
   await expect.poll(() => upstream.calls).toHaveLength(2)
   upstream.finish(0)
   expect([(await running).status, (await free).status]).toEqual([200, 200])
+})
+
+test('a hundred repetitions at once are all answered from what is stored', async () => {
+  await using upstream = await openHeld()
+  await using gateway = await openGateway({ config: shop(upstream.url, 'max_queued: 1') })
+  const [payment] = await payForAll(gateway, 1)
+  if (!payment) throw new Error('nothing was paid')
+  upstream.finish(0)
+  const request = paid(requestNumber(0), payment)
+  expect((await send(gateway, request)).status).toBe(200)
+  const answers = await Promise.all(Array.from({ length: 100 }, () => send(gateway, request)))
+  expect(new Set(answers.map(({ status, text }) => `${status} ${text}`))).toEqual(new Set(['200 made 0']))
+  expect(upstream.calls).toHaveLength(1)
 })
