@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { answerWith, makeGate, raw } from '../support/answers.ts'
 import { paid, payFor, send } from '../support/buyer.ts'
 import { TestClock } from '../support/clock.ts'
@@ -6,6 +6,8 @@ import { openGateway, type TestGateway } from '../support/gateway.ts'
 import { failPayments, metric, requestNumber } from '../support/guards.ts'
 import { idle, rowIn } from '../support/shop.ts'
 import { echo, openUpstream, type TestUpstream } from '../support/upstream.ts'
+
+vi.setConfig({ testTimeout: 30_000 })
 
 const shop = (upstream: TestUpstream, breaker = '{ failures: 3, cooldown: 10s }') => `
 upstreams: { gpu: { url: "${upstream.url}", breaker: ${breaker} } }
