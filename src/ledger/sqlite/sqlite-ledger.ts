@@ -1,4 +1,5 @@
 import type { Books } from '../../ports/books.ts'
+import type { Holds } from '../../ports/holds.ts'
 import { type Clock, systemClock } from '../../ports/clock.ts'
 import type {
   CaptureRequest,
@@ -14,6 +15,7 @@ import type {
 import { PointReader } from './point-reader.ts'
 import type { ReadName, WireClaim, WriteName } from './protocol.ts'
 import { SqliteBooks } from './sqlite-books.ts'
+import { SqliteHolds } from './sqlite-holds.ts'
 import { WorkerClient } from './worker-client.ts'
 
 export interface SqliteLedgerOptions {
@@ -30,6 +32,7 @@ export interface SqliteLedgerOptions {
 /** A ledger and its books, in one file. */
 export interface LedgerWithBooks extends Ledger {
   readonly books: Books
+  readonly holds: Holds
 }
 
 /**
@@ -71,6 +74,7 @@ const onePieceBytes = 64 * 1024
 class SqliteLedger implements LedgerWithBooks {
   readonly meta: LedgerMeta
   readonly books: Books
+  readonly holds: Holds
   readonly #writer: WorkerClient
   readonly #reader: WorkerClient
   readonly #points: PointReader
@@ -78,6 +82,7 @@ class SqliteLedger implements LedgerWithBooks {
   constructor(meta: LedgerMeta, writer: WorkerClient, reader: WorkerClient, points: PointReader) {
     this.meta = meta
     this.books = new SqliteBooks(writer, reader)
+    this.holds = new SqliteHolds(writer, reader)
     this.#writer = writer
     this.#reader = reader
     this.#points = points

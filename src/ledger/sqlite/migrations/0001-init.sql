@@ -85,7 +85,6 @@ CREATE TABLE offer (
   quote TEXT NOT NULL,
   request_hash BLOB NOT NULL CHECK (length(request_hash) = 32),
   sealed_request BLOB NOT NULL,
-  salt BLOB NOT NULL CHECK (length(salt) = 16),
   client TEXT NOT NULL,
   minted_expiry INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,
