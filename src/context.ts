@@ -6,6 +6,7 @@ import type { Config } from './config/config.ts'
 import type { Environment } from './config/environment.ts'
 import { DiskRoom } from './gateway/disk-room.ts'
 import type { Gateway } from './gateway/gateway.ts'
+import { HoldDesk } from './gateway/hold/hold-desk.ts'
 import { Deliveries } from './gateway/redeem/deliveries.ts'
 import type { Jobs } from './gateway/redeem/jobs.ts'
 import { openKeys } from './keys/keys-file.ts'
@@ -16,9 +17,11 @@ import { openCashDesk } from './lightning/cash-desk.ts'
 import { createWallet } from './lightning/create-wallet.ts'
 import { type Clock, systemClock } from './ports/clock.ts'
 import type { Disk } from './ports/disk.ts'
+import { canHold } from './ports/hold-wallet.ts'
 import type { Ledger } from './ports/ledger.ts'
 import type { Wallet } from './ports/wallet.ts'
 import { measureGuards } from './telemetry/guard-metrics.ts'
+import { measureHolds } from './telemetry/hold-metrics.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
 import { HttpUpstream } from './upstream/http-upstream.ts'
 import { openGuard } from './upstream/open-guard.ts'
@@ -119,6 +122,7 @@ export async function createContext(options: ContextOptions): Promise<Context> {
   })
   measureGuards(metrics.registry, { upstreams: () => guard.status(), disk: () => room.status() })
   opened.use(everyInterval(pruneEveryMs, () => prune(ledger, clock, telemetry)))
+  let holdDesk: HoldDesk | undefined
   const gateway: Gateway = {
     catalog: () => catalog,
     revisions,
@@ -130,6 +134,7 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     guard,
     room,
     jobs,
+    holdDesk: () => holdDesk,
     deliveries: new Deliveries(ledger, clock, (cause) => events.ledgerFailed('delivered', cause)),
     clock,
     random,
@@ -145,6 +150,14 @@ export async function createContext(options: ContextOptions): Promise<Context> {
       contact: config.contact,
       isOwnHost: ownHosts(config),
     },
+  }
+  const holders = new Map(wallets.filter(canHold).map((wallet) => [wallet.name, wallet]))
+  if (holders.size > 0) {
+    const { limits, failures } = config.l402.hold
+    const walletNamed = (name: string) => holders.get(name)
+    holdDesk = opened.use(new HoldDesk({ gateway, holds: ledger.holds, walletNamed, limits, failures }))
+    measureHolds(metrics.registry, holdDesk.open)
+    await holdDesk.start()
   }
   const owned = opened.move()
   return { config, gateway, ledger, wallets, clock, telemetry, [Symbol.asyncDispose]: () => owned.disposeAsync() }

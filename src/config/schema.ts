@@ -178,6 +178,21 @@ export const serviceSchema = z.strictObject(
 export type ServiceInput = z.output<typeof serviceSchema>
 export type ExampleInput = z.output<typeof example>
 
+const holdSection = z
+  .strictObject({
+    max_open: z.int().min(1).max(100_000).describe('The most offers open at once').default(1000),
+    max_bytes: sizeBytes.describe('The most that their requests may take together').prefault('256MiB'),
+    max_per_client: z.int().min(1).describe('The most open offers of one network (/24, /48)').default(50),
+    max_failed_per_client: z
+      .int()
+      .min(1)
+      .describe('Payments let go after work was done, in an hour, of one network; above it nothing is offered to it')
+      .default(20),
+    max_failed_per_service: z.int().min(1).describe('The same of one service').default(200),
+  })
+  .prefault({})
+  .describe('Offers of services with `charge: on_delivery`, whose payment is held until the result is stored')
+
 /** The whole file. Each service is also read on its own, so that one bad one does not hide the others. */
 export const fileSchema = z.strictObject({
   listen: listenAddress.describe('Where buyers connect').prefault('127.0.0.1:8402'),
@@ -239,6 +254,7 @@ export const fileSchema = z.strictObject({
     .strictObject({
       token_ttl: durationMs.describe('How long a paid token can be used for the first time').prefault('24h'),
       legacy_lsat: z.boolean().describe('Also send an `LSAT` challenge line, for very old clients').default(false),
+      hold: holdSection,
     })
     .prefault({})
     .describe('Tokens'),

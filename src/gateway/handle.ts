@@ -9,6 +9,7 @@ import { makeChallenge, sendChallenge } from './challenge.ts'
 import { mustBeDeliverable } from './deliverable.ts'
 import { forwardFree } from './forward-free.ts'
 import type { Gateway } from './gateway.ts'
+import { offerHeld } from './hold/offer-held.ts'
 import { answerOptions } from './options.ts'
 import { quote } from './quote.ts'
 import { answerRedemption } from './redeem/answer.ts'
@@ -183,5 +184,9 @@ async function sell(
   const { price } = quote(service.contract, { ...request.parts, params })
   await mustBeDeliverable(gateway, service)
   const sale = { service, price, binding: request.binding, code, detail }
-  sendChallenge(gateway, incoming, outgoing, scope, sale, await makeChallenge(gateway, scope, sale))
+  const desk = service.config.charge.when === 'on_delivery' ? gateway.holdDesk() : undefined
+  const challenge = desk
+    ? await offerHeld(gateway, desk, scope, sale, request)
+    : await makeChallenge(gateway, scope, sale)
+  sendChallenge(gateway, incoming, outgoing, scope, sale, challenge)
 }

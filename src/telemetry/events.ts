@@ -1,11 +1,12 @@
 import type { ErrorCode, MoneyStatus } from '../errors.ts'
+import type { HoldEvents } from './hold-events.ts'
 import type { WalletEvents } from './wallet-events.ts'
 
 /**
  * What happens in the shop, one function an event. Log lines and metrics are made from these and from nothing else; no
  * argument is ever a preimage, a token, an invoice or anything a buyer wrote.
  */
-export interface Events extends WalletEvents {
+export interface Events extends WalletEvents, HoldEvents {
   /** One request was answered or broke off. */
   request(line: AccessLine): void
   challenged(service: string, priceMsat: bigint): void

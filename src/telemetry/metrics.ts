@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { HoldMetrics } from './hold-metrics.ts'
 import { WalletMetrics } from './wallet-metrics.ts'
 
 /** Durations here reach from a token check to a generation of several minutes. */
@@ -36,6 +37,7 @@ export class Metrics {
     callSeconds,
   )
   readonly wallets = new WalletMetrics(this.registry)
+  readonly holds = new HoldMetrics(this.registry)
   readonly commitSeconds = this.#histogram('ledger_commit_duration_seconds', 'Ledger commits', [], ownSeconds)
   readonly commitOperations = this.#histogram(
     'ledger_commit_operations',

@@ -1,4 +1,5 @@
 import type { Events, JobFacts } from './events.ts'
+import { recordHoldEvents } from './hold-metrics.ts'
 import type { Logger } from './logger.ts'
 import type { Metrics } from './metrics.ts'
 import { recordWalletEvents } from './record-wallet-events.ts'
@@ -9,6 +10,7 @@ export function recordEvents(logger: Logger, metrics: Metrics): Events {
   const facts = ({ service, jobId, epoch }: JobFacts) => ({ service, job: jobId, epoch })
   return {
     ...recordWalletEvents(logger, metrics.wallets),
+    ...recordHoldEvents(logger, metrics.holds),
     request(line) {
       const { requestId, service = 'none', status, money = 'none', totalMs, ownMs } = line
       metrics.requests.inc({ service, status, money })

@@ -1,6 +1,6 @@
 import type { Books } from '../../ports/books.ts'
-import type { Holds } from '../../ports/holds.ts'
 import { type Clock, systemClock } from '../../ports/clock.ts'
+import type { Holds } from '../../ports/holds.ts'
 import type {
   CaptureRequest,
   ClaimOutcome,
