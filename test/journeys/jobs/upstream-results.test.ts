@@ -138,6 +138,14 @@ describe('the result of an asynchronous upstream', () => {
     expect(await rowIn(begun.gateway, begun.payment)).toMatchObject({ job: { lastCode: 'result_too_large' } })
   })
 
+  test('that becomes too large as it is read is none', async () => {
+    await using begun = await begin(upstream, [jobLines(), 'result: { max_bytes: 1kB }'])
+    const numbers = Array.from({ length: 150 }, () => '1e20').join()
+    upstream.onPoll = () => answerWith(200, `{"status":"done","output":[${numbers}]}`)
+    await idle(begun.gateway)
+    expect(await rowIn(begun.gateway, begun.payment)).toMatchObject({ job: { lastCode: 'result_too_large' } })
+  })
+
   test('that cannot be fetched is fetched again, and not made again', async () => {
     await using begun = await begin(upstream, jobLines('{ url: "/files/{id}" }'))
     const { answer } = upstream
