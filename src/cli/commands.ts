@@ -15,12 +15,12 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   demo: {
     summary: 'sample services, gateway and development wallet, all at once',
-    usage: '[--config file] [--listen host:port] [--admin host:port] [--data dir]',
+    usage: '[--config file] [--listen host:port] [--admin host:port] [--data dir] [--voice-delay-ms n]',
     load: async () => (await import('./demo.ts')).demo,
   },
   'demo-services': {
     summary: 'only the sample services, for a gateway of your own',
-    usage: '[--listen 127.0.0.1:9000]',
+    usage: '[--listen 127.0.0.1:9000] [--voice-delay-ms n]',
     load: async () => (await import('./demo-services.ts')).demoServices,
   },
   check: {
@@ -60,7 +60,8 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   buy: {
     summary: 'make a request, pay for it, and write the result',
-    usage: 'METHOD URL [-d body | -F name=value …] [-H header] [-o file] [--max-sats n] [--dev-wallet url] [--json]',
+    usage:
+      'METHOD URL [-d body | -F name=value …] [-H header] [-o file] [--async] [--max-sats n] [--dev-wallet url] [--json]',
     load: async () => (await import('./buy.ts')).buy,
   },
   pay: {

@@ -51,6 +51,7 @@ function summariseService(service: Service) {
     timeouts: `total ${timeouts.totalMs}, first byte ${timeouts.firstByteMs}, idle ${timeouts.idleMs}`,
     body: contract.body.kind === 'structured' ? bodyForms(contract.body) : contract.body.kind,
     contentTypes: request.contentTypes,
+    upstreamJob: config.upstreamJob,
     limits: `body ${contract.maxBodyBytes}, result ${result.maxBytes} for ${result.ttlMs} ms, ${config.attempts} attempts`,
     flags: (['stream', 'allowUnframed', 'websocket'] as const).filter((flag) => config[flag]),
   }

@@ -1,6 +1,7 @@
 import { describe } from 'vitest'
 import { describeClaims } from './ledger/claims.ts'
 import { describeFrames } from './ledger/frames.ts'
+import { describeKept } from './ledger/kept.ts'
 import { describeLifetime } from './ledger/lifetime.ts'
 import { describeMeta } from './ledger/meta.ts'
 import type { OpenLedger } from './ledger/opened-ledger.ts'
@@ -14,6 +15,7 @@ export function describeLedger(name: string, open: OpenLedger): void {
     describeClaims(open)
     describeRuns(open)
     describeFrames(open)
+    describeKept(open)
     describeRebinding(open)
     describePruning(open)
     describeMeta(open)
