@@ -1,5 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Commands } from './admin/commands-app.ts'
+import { createPaymentCommands } from './admin/payments.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import { RevisionStore } from './catalog/revision-store.ts'
 import type { Config } from './config/config.ts'
@@ -22,6 +24,8 @@ import { HttpUpstream } from './upstream/http-upstream.ts'
 export interface Context extends AsyncDisposable {
   readonly config: Config
   readonly gateway: Gateway
+  /** What the operator's listener may do. */
+  readonly commands: Commands
   readonly ledger: Ledger
   readonly wallet: Wallet
   readonly clock: Clock
@@ -114,7 +118,17 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     },
   }
   const owned = opened.move()
-  return { config, gateway, ledger, wallet, clock, telemetry, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  const commands = { payments: createPaymentCommands(() => gateway) }
+  return {
+    config,
+    gateway,
+    commands,
+    ledger,
+    wallet,
+    clock,
+    telemetry,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
 }
 
 async function prune(ledger: Ledger, clock: Clock, { events }: Telemetry): Promise<void> {

@@ -48,6 +48,16 @@ export const commands: Readonly<Record<string, Command>> = {
     usage: 'INVOICE [--admin 127.0.0.1:8403] [--json]',
     load: async () => (await import('./pay.ts')).pay,
   },
+  refunds: {
+    summary: 'payments that are owed back; note them as refunded, or open them for new attempts',
+    usage: '[--all] [--json | --csv] | mark REF --note text | reopen REF [--for 7d]  [--config gateway.yaml]',
+    load: async () => (await import('./refunds.ts')).refunds,
+  },
+  revoke: {
+    summary: 'make the token of a payment worthless',
+    usage: 'PAYMENT_HASH | REF [--config gateway.yaml]',
+    load: async () => (await import('./revoke.ts')).revoke,
+  },
 }
 
 const width = Math.max(...Object.keys(commands).map((name) => name.length))

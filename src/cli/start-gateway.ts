@@ -58,6 +58,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
   let adminHosts: ReadonlySet<string> = new Set()
   const admin = createAdminApp({
     health,
+    commands: () => context?.commands,
     wallet: () => context?.wallet,
     token: config.admin.token,
     isOwnHost: (host) => adminHosts.has(host),

@@ -141,6 +141,7 @@ async function spend(
     case 'hold':
       break
   }
+  using _inside = gateway.deliveries.enter(token.paymentHash)
   const outcome = await redeem(gateway, {
     ...owner,
     target: request.target,

@@ -22,9 +22,13 @@ export interface Events {
   lost(job: JobFacts, cause: unknown): void
   delivered(job: JobFacts, replayed: boolean): void
   ledgerFailed(operation: string, cause: unknown): void
+  /** The operator changed a payment or the keys. @param reference a job's id or a key's number */
+  commanded(command: OperatorCommand, reference: string | undefined): void
   /** Something that should not happen. */
   unexpected(what: string, cause: unknown, requestId?: string): void
 }
+
+export type OperatorCommand = 'revoke' | 'refund' | 'reopen' | 'keys rotate' | 'keys retire'
 
 export interface AccessLine {
   readonly requestId: string

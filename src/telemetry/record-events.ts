@@ -77,6 +77,9 @@ export function recordEvents(logger: Logger, metrics: Metrics): Events {
       metrics.ledgerErrors.inc({ operation })
       logger.error({ event: 'ledger_failed', operation, reason: reason(cause) }, 'a ledger operation failed')
     },
+    commanded(command, reference) {
+      logger.warn({ event: 'commanded', command, reference }, `the operator said: ${command}`)
+    },
     unexpected(what, cause, requestId) {
       const stack = cause instanceof Error ? cause.stack : undefined
       logger.error({ event: 'unexpected', what, request_id: requestId, reason: reason(cause), stack }, what)

@@ -44,7 +44,7 @@ export class JobTable {
     )
     this.#claim = database.prepare(
       `UPDATE job SET state = 'running', epoch = epoch + 1, salt = :salt, result_ttl = :resultTtlMs,
-         finished_at = NULL, keep_until = NULL
+         finished_at = NULL, keep_until = NULL, pruned = 0
        WHERE ${ofPayment} AND request_hash = :requestHash
          AND ((state = 'running' AND :takeover)
            OR (state = 'retryable' AND retry_at <= :nowMs

@@ -7,6 +7,7 @@ import type {
   Frame,
   Ledger,
   LedgerMeta,
+  OperatorOutcome,
   PaymentRecord,
   RevisionRecord,
 } from '../../ports/ledger.ts'
@@ -94,6 +95,26 @@ class SqliteLedger implements Ledger {
 
   async delivered(paymentHash: string, nowMs: number): Promise<void> {
     await this.#writer.runLazily('delivered' satisfies WriteName, paymentHash, nowMs)
+  }
+
+  revoke(paymentHash: string, nowMs: number): Promise<OperatorOutcome> {
+    return this.#write<OperatorOutcome>('revoke', paymentHash, nowMs)
+  }
+
+  closeRefund(paymentHash: string, note: string, nowMs: number): Promise<OperatorOutcome> {
+    return this.#write<OperatorOutcome>('closeRefund', paymentHash, note, nowMs)
+  }
+
+  reopen(paymentHash: string, nowMs: number, honouredUntilMs: number): Promise<OperatorOutcome> {
+    return this.#write<OperatorOutcome>('reopen', paymentHash, nowMs, honouredUntilMs)
+  }
+
+  owe(request: ClaimRequest): Promise<PaymentRecord | undefined> {
+    return this.#write<PaymentRecord | undefined>('owe', toWire(request))
+  }
+
+  find(reference: string): Promise<PaymentRecord | undefined> {
+    return this.#read<PaymentRecord | undefined>('find', reference)
   }
 
   prune(nowMs: number, monotonicMs: number): Promise<number> {
