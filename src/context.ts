@@ -6,7 +6,7 @@ import type { Catalog } from './catalog/catalog.ts'
 import { RevisionStore } from './catalog/revision-store.ts'
 import type { Config } from './config/config.ts'
 import type { Environment } from './config/environment.ts'
-import type { Gateway } from './gateway/gateway.ts'
+import type { Gateway, GatewaySettings } from './gateway/gateway.ts'
 import { Deliveries } from './gateway/redeem/deliveries.ts'
 import type { Jobs } from './gateway/redeem/jobs.ts'
 import { openKeys } from './keys/keys-file.ts'
@@ -22,8 +22,23 @@ import { HttpUpstream } from './upstream/http-upstream.ts'
 
 /** What lives as long as the process: ledger, keys, wallet, connections. The only file that knows the adapters. */
 export interface Context extends AsyncDisposable {
+  /** As it was at the start: what cannot change without a restart. */
   readonly config: Config
+  /** Today's, frozen; a request keeps the one it began with. */
   readonly gateway: Gateway
+  /**
+   * Puts another catalog, and the settings that may change, in place of today's. Its revisions are in the ledger before
+   * anything is sold under them.
+   * @throws LedgerError and changes nothing
+   */
+  adopt(config: Config, catalog: Catalog): Promise<void>
+  /**
+   * Lets go of runs that are not to be waited for: no write of theirs reaches the ledger any more, so that the next
+   * process finds them as they were and takes them up. Only then are their calls cut.
+   */
+  release(): Promise<void>
+  /** `shutdown.grace`, as it is set today. */
+  shutdownGraceMs(): number
   /** What the operator's listener may do. */
   readonly commands: Commands
   readonly ledger: Ledger
@@ -83,17 +98,18 @@ export async function createContext(options: ContextOptions): Promise<Context> {
   if (!settings) throw new Error('no wallet is configured')
   const wallet = opened.use(options.wallet?.(dataDir, clock) ?? createWallet(settings, dataDir, clock))
   await wallet.start(AbortSignal.any([signal, AbortSignal.timeout(walletStartMs)]))
+  let selling = config
   const revisions = await RevisionStore.load({
     ledger,
     clock,
     environment: options.environment,
-    tokenTtlMs: () => config.l402.tokenTtlMs,
+    tokenTtlMs: () => selling.l402.tokenTtlMs,
     onUnusable: (rev, cause) => events.unexpected(`service revision ${rev} cannot be used`, cause),
   })
   await revisions.adopt(catalog)
   const upstream = opened.use(new HttpUpstream())
   opened.use(everyInterval(pruneEveryMs, () => prune(ledger, clock, telemetry)))
-  const gateway: Gateway = {
+  let gateway: Gateway = Object.freeze<Gateway>({
     catalog: () => catalog,
     revisions,
     keys: keys.ring,
@@ -105,24 +121,32 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     clock,
     random: createRandomPool(),
     events,
-    settings: {
-      invoiceExpiryMs: config.lightning.invoiceExpiryMs,
-      walletTimeoutMs: config.lightning.timeoutMs,
-      tokenTtlMs: config.l402.tokenTtlMs,
-      legacyLsat: config.l402.legacyLsat,
-      sitePrefix: config.site.prefix,
-      title: config.site.title,
-      publicUrl: config.publicUrl,
-      contact: config.contact,
-      isOwnHost: ownHosts(config),
-    },
+    settings: settingsOf(config),
+  })
+  const adopt = async (wanted: Config, adopted: Catalog): Promise<void> => {
+    const before = selling
+    selling = wanted
+    try {
+      await revisions.adopt(adopted)
+    } catch (thrown) {
+      selling = before
+      throw thrown
+    }
+    gateway = Object.freeze<Gateway>({ ...gateway, catalog: () => adopted, settings: settingsOf(wanted) })
   }
   const owned = opened.move()
-  const commands = { payments: createPaymentCommands(() => gateway) }
   return {
     config,
-    gateway,
-    commands,
+    get gateway() {
+      return gateway
+    },
+    adopt,
+    shutdownGraceMs: () => selling.shutdown.graceMs,
+    async release() {
+      await ledger[Symbol.asyncDispose]()
+      await upstream[Symbol.asyncDispose]()
+    },
+    commands: { payments: createPaymentCommands(() => gateway) },
     ledger,
     wallet,
     clock,
@@ -130,6 +154,18 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
+
+const settingsOf = (config: Config): GatewaySettings => ({
+  invoiceExpiryMs: config.lightning.invoiceExpiryMs,
+  walletTimeoutMs: config.lightning.timeoutMs,
+  tokenTtlMs: config.l402.tokenTtlMs,
+  legacyLsat: config.l402.legacyLsat,
+  sitePrefix: config.site.prefix,
+  title: config.site.title,
+  publicUrl: config.publicUrl,
+  contact: config.contact,
+  isOwnHost: ownHosts(config),
+})
 
 async function prune(ledger: Ledger, clock: Clock, { events }: Telemetry): Promise<void> {
   try {

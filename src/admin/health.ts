@@ -8,7 +8,10 @@ export function createHealthApp(readiness: Readiness, registry: Registry): Hono 
   app.get('/livez', (c) => c.json({ status: 'alive' }))
   app.get('/readyz', async (c) => {
     const answer = await readiness.check()
-    return answer.ready ? c.json({ status: 'ready' }) : c.json({ status: 'not ready', reason: answer.reason }, 503)
+    const { notice } = readiness
+    return answer.ready
+      ? c.json({ status: 'ready', ...(notice !== undefined && { notice }) })
+      : c.json({ status: 'not ready', reason: answer.reason }, 503)
   })
   app.get('/metrics', async (c) => c.text(await registry.metrics(), 200, { 'content-type': registry.contentType }))
   app.notFound((c) => c.json({ error: 'not found' }, 404))

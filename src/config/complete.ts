@@ -39,6 +39,8 @@ export function complete(input: TopInput, services: readonly ServiceConfig[], fr
       timeoutMs: input.lightning.timeout,
     },
     l402: { tokenTtlMs: input.l402.token_ttl, legacyLsat: input.l402.legacy_lsat },
+    shutdown: { graceMs: input.shutdown.grace },
+    reload: { watch: input.reload.watch, intervalMs: input.reload.interval },
     log: input.log,
     services,
     locate: frame.locate,

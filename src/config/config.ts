@@ -22,6 +22,8 @@ export interface Config {
     readonly timeoutMs: number
   }
   readonly l402: { readonly tokenTtlMs: number; readonly legacyLsat: boolean }
+  readonly shutdown: { readonly graceMs: number }
+  readonly reload: { readonly watch: boolean; readonly intervalMs: number }
   readonly log: { readonly level: 'silent' | 'error' | 'warn' | 'info' | 'debug' }
   readonly services: readonly ServiceConfig[]
   /** Where the value at a path of the file stands. */

@@ -22,6 +22,12 @@ export interface Events {
   lost(job: JobFacts, cause: unknown): void
   delivered(job: JobFacts, replayed: boolean): void
   ledgerFailed(operation: string, cause: unknown): void
+  /** The process ends while jobs run; the next one takes them up. */
+  handedOver(jobs: number): void
+  /** @param needRestart settings that changed in the file and cannot change in a running process */
+  configAdopted(services: number, needRestart: readonly string[]): void
+  /** @param problems one line each, as `turnpike check` says them */
+  configRefused(problems: readonly string[]): void
   /** The operator changed a payment or the keys. @param reference a job's id or a key's number */
   commanded(command: OperatorCommand, reference: string | undefined): void
   /** Something that should not happen. */
