@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Commands } from './admin/commands-app.ts'
+import { createKeyCommands } from './admin/keys.ts'
 import { createPaymentCommands } from './admin/payments.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import { RevisionStore } from './catalog/revision-store.ts'
@@ -9,7 +10,8 @@ import type { Environment } from './config/environment.ts'
 import type { Gateway, GatewaySettings } from './gateway/gateway.ts'
 import { Deliveries } from './gateway/redeem/deliveries.ts'
 import type { Jobs } from './gateway/redeem/jobs.ts'
-import { openKeys } from './keys/keys-file.ts'
+import { checkGeneration, writeGeneration } from './keys/generation-file.ts'
+import { KeyStore } from './keys/key-store.ts'
 import { createRandomPool } from './keys/random-pool.ts'
 import { openSqliteLedger } from './ledger/sqlite/sqlite-ledger.ts'
 import { createWallet } from './lightning/create-wallet.ts'
@@ -92,13 +94,25 @@ export async function createContext(options: ContextOptions): Promise<Context> {
       signal,
     ),
   )
-  const keys = openKeys(join(dataDir, 'keys'), ledger.meta)
-  await ledger.saveKeyFingerprints(keys.fingerprints)
+  const generationFile = join(dataDir, 'generation')
+  checkGeneration(generationFile, dataDir, ledger.meta)
+  let selling = config
+  let services = catalog.services
+  const keys = await KeyStore.open({
+    file: join(dataDir, 'keys'),
+    ledger,
+    clock,
+    tokenTtlMs: () => selling.l402.tokenTtlMs,
+    longestUseMs: () => Math.max(0, ...services.map((each) => each.config.timeouts.totalMs + each.config.result.ttlMs)),
+    onChange(ring) {
+      gateway = Object.freeze<Gateway>({ ...gateway, keys: ring })
+    },
+  })
+  writeGeneration(generationFile, ledger.meta.ledgerId, await ledger.nextGeneration())
   const [settings] = config.lightning.wallets
   if (!settings) throw new Error('no wallet is configured')
   const wallet = opened.use(options.wallet?.(dataDir, clock) ?? createWallet(settings, dataDir, clock))
   await wallet.start(AbortSignal.any([signal, AbortSignal.timeout(walletStartMs)]))
-  let selling = config
   const revisions = await RevisionStore.load({
     ledger,
     clock,
@@ -132,6 +146,7 @@ export async function createContext(options: ContextOptions): Promise<Context> {
       selling = before
       throw thrown
     }
+    services = adopted.services
     gateway = Object.freeze<Gateway>({ ...gateway, catalog: () => adopted, settings: settingsOf(wanted) })
   }
   const owned = opened.move()
@@ -146,7 +161,7 @@ export async function createContext(options: ContextOptions): Promise<Context> {
       await ledger[Symbol.asyncDispose]()
       await upstream[Symbol.asyncDispose]()
     },
-    commands: { payments: createPaymentCommands(() => gateway) },
+    commands: { payments: createPaymentCommands(() => gateway), keys: createKeyCommands(keys, telemetry.events) },
     ledger,
     wallet,
     clock,

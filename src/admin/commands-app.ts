@@ -1,9 +1,11 @@
 import { type Context, Hono } from 'hono'
 import { LedgerError } from '../ports/ledger.ts'
+import type { KeyCommands } from './keys.ts'
 import type { CommandAnswer, PaymentCommands } from './payments.ts'
 
 export interface Commands {
   readonly payments: PaymentCommands
+  readonly keys: KeyCommands
 }
 
 const longestNote = 1_000
@@ -47,6 +49,12 @@ export function createCommandsApp(commands: () => Commands | undefined): Hono {
         : refused('`forMs` is not a time of at most 366 days'),
     ),
   )
+  app.get('/keys', async (c) => {
+    const ready = commands()
+    return ready ? c.json({ keys: await ready.keys.list() }) : c.json({ error: 'the gateway is starting' }, 503)
+  })
+  app.post('/keys/rotate', (c) => run(c, ({ keys }) => keys.rotate()))
+  app.post('/keys/:id{[0-9]{1,3}}/retire', (c) => run(c, ({ keys }) => keys.retire(Number(c.req.param('id')))))
   return app
 }
 

@@ -18,14 +18,25 @@ export async function callAdmin(
   path: string,
   body: Readonly<Record<string, unknown>> = {},
 ): Promise<AdminAnswer> {
+  return (await ask({ adminUrl, token }, path, JSON.stringify(body))) as AdminAnswer
+}
+
+/** The same for what only reads. @throws CommandError */
+export const askAdmin = (place: OperatorPlace, path: string): Promise<unknown> => ask(place, path, undefined)
+
+async function ask(
+  { adminUrl, token }: Pick<OperatorPlace, 'adminUrl' | 'token'>,
+  path: string,
+  body: string | undefined,
+): Promise<unknown> {
   const answer = await reach(adminUrl, path, {
-    method: 'POST',
+    method: body === undefined ? 'GET' : 'POST',
     headers: { 'content-type': 'application/json', ...(token !== undefined && { authorization: `Bearer ${token}` }) },
-    body: JSON.stringify(body),
+    ...(body !== undefined && { body }),
     signal: AbortSignal.timeout(timeoutMs),
   })
   const said = (await answer.json().catch(() => ({}))) as { error?: unknown }
-  if (answer.ok) return said as unknown as AdminAnswer
+  if (answer.ok) return said
   const reason = typeof said.error === 'string' ? said.error : `it answered ${answer.status}`
   switch (answer.status) {
     case 401:

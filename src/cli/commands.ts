@@ -53,6 +53,21 @@ export const commands: Readonly<Record<string, Command>> = {
     usage: '[--all] [--json | --csv] | mark REF --note text | reopen REF [--for 7d]  [--config gateway.yaml]',
     load: async () => (await import('./refunds.ts')).refunds,
   },
+  keys: {
+    summary: 'the master keys: list them, make a new one, remove one that nothing needs',
+    usage: 'list | rotate | retire NUMBER  [--config gateway.yaml]',
+    load: async () => (await import('./keys.ts')).keys,
+  },
+  backup: {
+    summary: 'copy ledger and keys, while the gateway runs or not',
+    usage: 'DIRECTORY [--config gateway.yaml]',
+    load: async () => (await import('./backup.ts')).backup,
+  },
+  restore: {
+    summary: 'put a backup in place',
+    usage: 'DIRECTORY [--nothing-delivered-since] [--config gateway.yaml]',
+    load: async () => (await import('./restore.ts')).restore,
+  },
   revoke: {
     summary: 'make the token of a payment worthless',
     usage: 'PAYMENT_HASH | REF [--config gateway.yaml]',

@@ -121,6 +121,7 @@ const meanings: Readonly<Record<Refund['reason'], string>> = {
   refused: 'the service refused it',
   expired_unspent: 'it failed and was not tried again in time',
   terms_unreadable: 'what was sold cannot be made any more',
+  restored: 'perhaps spent before the ledger was restored',
   revoked: 'revoked before it was delivered',
 }
 

@@ -6,9 +6,10 @@ import type { JobRecord, PaymentRecord } from '../ports/ledger.ts'
  * - `refused`: the service refused its request, and it may not or can no longer be used for another one;
  * - `expired_unspent`: it failed and was not tried again while it was honoured;
  * - `terms_unreadable`: what was sold cannot be made any more;
- * - `revoked`: the operator withdrew it before its result was handed over.
+ * - `revoked`: the operator withdrew it before its result was handed over;
+ * - `restored`: the ledger was restored from a backup, and whether it was spent since is not known.
  */
-export type RefundReason = 'given_up' | 'refused' | 'expired_unspent' | 'terms_unreadable' | 'revoked'
+export type RefundReason = 'given_up' | 'refused' | 'expired_unspent' | 'terms_unreadable' | 'revoked' | 'restored'
 
 export interface Refund {
   /** What the buyer was shown. */
@@ -81,7 +82,7 @@ function dueAlive({ job, mintedExpiry, createdAtMs }: PaymentRecord, nowMs: numb
     case 'captured':
       return undefined
     case 'given_up':
-      return { reason: job.lastCode === 'token_revoked' ? 'revoked' : 'given_up', sinceMs: endedMs }
+      return { reason: endings[job.lastCode ?? ''] ?? 'given_up', sinceMs: endedMs }
     case 'refused':
       if (isFinal(job)) return { reason: 'refused', sinceMs: endedMs }
       return nowMs >= overMs ? { reason: 'refused', sinceMs: overMs } : undefined
@@ -90,6 +91,8 @@ function dueAlive({ job, mintedExpiry, createdAtMs }: PaymentRecord, nowMs: numb
       return nowMs >= overMs ? { reason: 'expired_unspent', sinceMs: overMs } : undefined
   }
 }
+
+const endings: Readonly<Record<string, RefundReason>> = { token_revoked: 'revoked', restored: 'restored' }
 
 /** It cannot be used for another request. */
 const isFinal = ({ rebound, shown }: JobRecord): boolean => rebound || shown

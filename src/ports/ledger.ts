@@ -168,6 +168,21 @@ export interface LedgerMeta {
   readonly ledgerId: string
   /** Key id → fingerprint of every key this ledger was used with. */
   readonly keyFingerprints: ReadonlyMap<number, string>
+  /** How often it was opened by a gateway, before this time. */
+  readonly generation: number
+  /** Set in a copy that was made by a backup and never put in place, Unix ms. */
+  readonly copiedAtMs: number | undefined
+}
+
+/** What a key is still needed for. */
+export interface KeyUse {
+  /** No token that it signed is valid for a first use after this, Unix seconds; undefined while it signs. */
+  readonly signedUntil: number | undefined
+  /** No payment under it is honoured after this, Unix ms; 0 where there is none. */
+  readonly honouredUntilMs: number
+  readonly running: number
+  /** Payments under it without a result and without a refund. */
+  readonly owed: number
 }
 
 export type LedgerErrorCode = 'full' | 'busy' | 'io' | 'readonly' | 'corrupt' | 'closed'
@@ -243,6 +258,16 @@ export interface Ledger extends AsyncDisposable {
   /** In the order in which they were saved last. */
   revisions(): Promise<RevisionRecord[]>
   saveKeyFingerprints(fingerprints: ReadonlyMap<number, string>): Promise<void>
+  /**
+   * Notes that a key signs no more. The first word counts.
+   * @param until Unix seconds; raised to whatever was sold until, where that is later
+   */
+  stopSigning(keyId: number, until: number): Promise<void>
+  keyUse(keyId: number): Promise<KeyUse>
+  /** The key is no longer asked for at the start. */
+  forgetKey(keyId: number): Promise<void>
+  /** Counts an opening by a gateway. @returns the new generation */
+  nextGeneration(): Promise<number>
   /** Commits something, to see whether that works. */
   probe(nowMs: number): Promise<void>
 }

@@ -91,7 +91,7 @@ function sameRequest(record: PaymentRecord, { nowMs, wantsNew }: SituationInput)
     case 'refused':
       return kept ? { kind: 'stored', record } : due
     case 'given_up':
-      return over ? due : { kind: 'error', code: 'given_up', reference: job.id }
+      return over || job.lastCode === 'restored' ? due : { kind: 'error', code: 'given_up', reference: job.id }
   }
 }
 

@@ -4,6 +4,7 @@ import type {
   ClaimOutcome,
   FailRequest,
   Frame,
+  KeyUse,
   LedgerMeta,
   OperatorOutcome,
   PaymentRecord,
@@ -11,6 +12,7 @@ import type {
 } from '../../ports/ledger.ts'
 import { FrameTable } from './frame-table.ts'
 import { JobTable } from './job-table.ts'
+import { KeyUseQuery } from './key-use.ts'
 import { MetaTable } from './meta-table.ts'
 import { PaymentTable } from './payment-table.ts'
 import type { WireClaim } from './protocol.ts'
@@ -52,8 +54,7 @@ export class Operations {
     if (record) return { kind: 'standing', record }
     if (this.#isExpired(request)) return { kind: 'expired' }
     const made = this.#insert(request, hash)
-    if (!this.#withdrawals.isRevoked(hash)) return { kind: 'claimed', job: made }
-    this.#withdrawals.revoke(hash, request.nowMs)
+    if (!this.#isWithheld(request, hash)) return { kind: 'claimed', job: made }
     return { kind: 'standing', record: this.#present(request.paymentHash) }
   }
 
@@ -132,7 +133,7 @@ export class Operations {
     if (isNew) {
       if (this.#isExpired(request)) return undefined
       this.#insert(request, hash)
-      if (this.#withdrawals.isRevoked(hash)) this.#withdrawals.revoke(hash, request.nowMs)
+      this.#isWithheld(request, hash)
     }
     this.#withdrawals.owe(hash, request.nowMs, isNew)
     return this.#present(request.paymentHash)
@@ -158,6 +159,22 @@ export class Operations {
     for (const [id, fingerprint] of fingerprints) this.#meta.setKeyFingerprint(id, fingerprint)
   }
 
+  stopSigning(keyId: number, until: number): void {
+    if (this.#meta.number(`signed_until.${keyId}`) !== undefined) return
+    this.#meta.setNumber(`signed_until.${keyId}`, Math.max(until, this.#revisions.soldUntil()))
+  }
+
+  forgetKey(keyId: number): void {
+    this.#meta.delete(`key.${keyId}`)
+    this.#meta.delete(`signed_until.${keyId}`)
+  }
+
+  nextGeneration(): number {
+    const generation = (this.#meta.number('generation') ?? 0) + 1
+    this.#meta.setNumber('generation', generation)
+    return generation
+  }
+
   probe(nowMs: number): void {
     this.#meta.setNumber('probed_at', nowMs)
   }
@@ -168,6 +185,17 @@ export class Operations {
 
   #isExpired({ mintedExpiry, nowMs }: WireClaim): boolean {
     return mintedExpiry * 1000 <= nowMs || mintedExpiry <= (this.#meta.number('pruned_through') ?? 0)
+  }
+
+  /** A row that was just made may not run: its payment was revoked before, or may have been spent before a restore. */
+  #isWithheld({ tokenId, nowMs }: WireClaim, hash: Buffer): boolean {
+    if (this.#withdrawals.isRevoked(hash)) {
+      this.#withdrawals.revoke(hash, nowMs)
+      return true
+    }
+    if (mintedAt(tokenId) > (this.#meta.number('restored_at') ?? -1)) return false
+    this.#withdrawals.withhold(hash, nowMs)
+    return true
   }
 
   #insert(request: WireClaim, hash: Buffer) {
@@ -183,6 +211,9 @@ export class Operations {
   }
 }
 
+/** Unix seconds: bytes 1 to 6 of a token's id. */
+const mintedAt = (tokenId: string): number => Number.parseInt(tokenId.slice(2, 14), 16)
+
 /** Money goes back only where no result is stored that somebody has, or could still fetch. */
 function mayBeRefunded({ state, job }: PaymentRecord): boolean {
   if (job.state === 'running') return false
@@ -195,11 +226,13 @@ export class Readings {
   readonly #payments: PaymentTable
   readonly #frames: FrameTable
   readonly #revisions: RevisionTable
+  readonly #keyUse: KeyUseQuery
 
   constructor(database: Database.Database) {
     this.#payments = new PaymentTable(database)
     this.#frames = new FrameTable(database)
     this.#revisions = new RevisionTable(database)
+    this.#keyUse = new KeyUseQuery(database)
   }
 
   read(paymentHash: string): PaymentRecord | undefined {
@@ -212,6 +245,10 @@ export class Readings {
 
   frames(paymentHash: string, epoch: number, fromSeq: number, maxBytes: number): Frame[] {
     return this.#frames.read(paymentHash, epoch, fromSeq, maxBytes)
+  }
+
+  keyUse(keyId: number): KeyUse {
+    return this.#keyUse.of(keyId)
   }
 
   revisions(): RevisionRecord[] {

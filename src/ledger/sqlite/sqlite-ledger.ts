@@ -5,6 +5,7 @@ import type {
   ClaimRequest,
   FailRequest,
   Frame,
+  KeyUse,
   Ledger,
   LedgerMeta,
   OperatorOutcome,
@@ -129,6 +130,22 @@ class SqliteLedger implements Ledger {
     await this.#write('saveKeyFingerprints', fingerprints)
   }
 
+  async stopSigning(keyId: number, until: number): Promise<void> {
+    await this.#write('stopSigning', keyId, until)
+  }
+
+  async forgetKey(keyId: number): Promise<void> {
+    await this.#write('forgetKey', keyId)
+  }
+
+  nextGeneration(): Promise<number> {
+    return this.#write<number>('nextGeneration')
+  }
+
+  keyUse(keyId: number): Promise<KeyUse> {
+    return this.#read<KeyUse>('keyUse', keyId)
+  }
+
   async probe(nowMs: number): Promise<void> {
     await this.#write('probe', nowMs)
   }
@@ -146,7 +163,9 @@ class SqliteLedger implements Ledger {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#reader.close(), this.#writer.close()])
+    // The writer last: the connection that closes last puts the log into the file, and the reader’s cannot.
+    await this.#reader.close()
+    await this.#writer.close()
   }
 
   /** The worker returns what {@link Operations} returns under this name. */

@@ -8,6 +8,7 @@ export class WithdrawalTable {
   readonly #isRevoked: Database.Statement<[Buffer], { revoked_at: number }>
   readonly #revoke: Database.Statement<Named>
   readonly #endRun: Database.Statement<Named, { number: number }>
+  readonly #withhold: Database.Statement<Named>
   readonly #refund: Database.Statement<Named, { number: number }>
   readonly #forgetAnswer: Database.Statement<[number]>
   readonly #reopen: Database.Statement<Named, { number: number }>
@@ -23,6 +24,12 @@ export class WithdrawalTable {
       `UPDATE job SET state = 'given_up', epoch = epoch + 1, last_code = 'token_revoked', finished_at = :nowMs,
          keep_until = :nowMs
        WHERE number = (SELECT number FROM payment WHERE hash = :hash) AND state = 'running' RETURNING number`,
+    )
+    // Not known to be unspent: shown, so that it is not given to another request either.
+    this.#withhold = database.prepare(
+      `UPDATE job SET state = 'given_up', last_code = 'restored', shown = 1, finished_at = :nowMs,
+         keep_until = coalesce(keep_until, :nowMs)
+       WHERE number = (SELECT number FROM payment WHERE hash = :hash)`,
     )
     this.#refund = database.prepare(
       `UPDATE payment SET state = 'refunded', refund_note = :note, refund_closed_at = :nowMs
@@ -55,6 +62,11 @@ export class WithdrawalTable {
   revoke(hash: Buffer, nowMs: number): number | undefined {
     this.#revoke.run({ hash })
     return this.#endRun.get({ hash, nowMs })?.number
+  }
+
+  /** Whether its result was delivered is known only to a ledger that is lost: the operator has to decide. */
+  withhold(hash: Buffer, nowMs: number): void {
+    this.#withhold.run({ hash, nowMs })
   }
 
   /** @returns the row number; what is stored under it is no longer to be had */

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import Database from 'better-sqlite3'
 import type { LedgerErrorCode } from '../../ports/ledger.ts'
+import { MetaTable } from './meta-table.ts'
 import { openForReading, openForWriting, takeOwnership } from './open.ts'
 import { Operations, Readings } from './operations.ts'
 import type { FromWorker, Group, OperationResult, ToWorker, WorkerSettings } from './protocol.ts'
@@ -26,7 +27,7 @@ function start(): void {
     if (settings.role === 'reader') {
       const database = openForReading(settings.directory)
       serve(database, new Readings(database) as unknown as Handler, (run) => run(), [database])
-      send({ kind: 'open', meta: { ledgerId: '', keyFingerprints: new Map() } })
+      send({ kind: 'open', meta: new MetaTable(database).identity() })
       return
     }
     const lock = takeOwnership(settings.directory)
