@@ -7,6 +7,7 @@ import type { OpenLedger } from './ledger/opened-ledger.ts'
 import { describePruning } from './ledger/pruning.ts'
 import { describeRebinding } from './ledger/rebinding.ts'
 import { describeRuns } from './ledger/runs.ts'
+import { describeWithdrawals } from './ledger/withdrawals.ts'
 
 /** What every ledger has to do, whatever it is made of. */
 export function describeLedger(name: string, open: OpenLedger): void {
@@ -16,6 +17,7 @@ export function describeLedger(name: string, open: OpenLedger): void {
     describeFrames(open)
     describeRebinding(open)
     describePruning(open)
+    describeWithdrawals(open)
     describeMeta(open)
     describeLifetime(open)
   })
