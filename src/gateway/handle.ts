@@ -141,7 +141,8 @@ async function spend(
     case 'hold':
       break
   }
-  using _inside = gateway.deliveries.enter(token.paymentHash)
+  using inside = gateway.deliveries.enter(token.paymentHash)
+  void inside
   const outcome = await redeem(gateway, {
     ...owner,
     target: request.target,

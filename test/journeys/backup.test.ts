@@ -54,12 +54,12 @@ describe('turnpike backup', { timeout: 60_000 }, () => {
     const gateway = await setting.open()
     const spent = await payFor(gateway, aRequest)
     expect(await money(gateway, spent)).toBe('spent')
-    let selling = true
+    const selling = new AbortController()
     const busy = (async () => {
-      while (selling) await money(gateway, await payFor(gateway, aRequest))
+      while (!selling.signal.aborted) await money(gateway, await payFor(gateway, aRequest))
     })()
     expect(await run('backup', to)).toMatchObject({ code: 0, stderr: '' })
-    selling = false
+    selling.abort()
     await busy
     expect(readdirSync(to).toSorted()).toEqual(['dev-wallet.sqlite', 'keys', 'ledger.sqlite'])
     expect(statSync(to).mode & 0o777).toBe(0o700)

@@ -118,12 +118,14 @@ test('a request that is under way when the configuration changes keeps the one i
   }
   const challenging = send(gateway, aRequest)
   await asked.opened
-  await reload(gateway, makeShop(upstream.url).replace('flat: 7', 'flat: 70').replace('POST /make', 'POST /made'))
+  const after = makeShop(upstream.url).replace('flat: 7', 'flat: 70').replace('POST /make', 'POST /made')
+  await reload(gateway, `l402: { legacy_lsat: true }\n${after}`)
   finish.open()
   goOn.open()
   expect([(await answering).status, (await answering).text]).toEqual([200, 'made'])
   const challenge = await challenging
   expect([challenge.status, challenge.json().amountMsat]).toEqual([402, 7_000])
+  expect(String(challenge.headers['www-authenticate'])).not.toContain('LSAT ')
   await idle(gateway)
 })
 

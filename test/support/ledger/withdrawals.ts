@@ -115,8 +115,8 @@ function describeRefunding(shared: Shared): void {
       const done = await ledger.closeRefund(claim.paymentHash, 'by hand', later)
       const refund = { note: 'by hand', closedAtMs: later }
       expect(done).toMatchObject({ kind: 'done', record: { state: 'refunded', refund } })
-      const again = await ledger.closeRefund(claim.paymentHash, 'other', later + 1)
-      expect(again).toMatchObject({ kind: 'already', record: { refund } })
+      const repeated = await ledger.closeRefund(claim.paymentHash, 'other', later + 1)
+      expect(repeated).toMatchObject({ kind: 'already', record: { refund } })
       await expectWorthless(ledger, claim)
       expect(await framesOf(ledger, claim)).toEqual([])
       expect(await ledger.revoke(claim.paymentHash, later)).toMatchObject({ kind: 'standing' })
