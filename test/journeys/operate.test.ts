@@ -98,3 +98,23 @@ test('the operator’s commands take no media type that a page could send unaske
   }
   expect(readFileSync(join(gateway.dataDir, 'keys'), 'utf8')).not.toContain('verify')
 })
+
+test('a command brings the token that its configuration names, and says so when that is not the one', {
+  timeout: 60_000,
+}, async () => {
+  using site = makeSite('')
+  const admin = `127.0.0.1:${await freePort()}`
+  const config = (token: string) =>
+    `listen: 127.0.0.1:0\nadmin: { listen: ${admin}, token: ${token} }\n${makeShop('http://127.0.0.1:9')}`
+  writeFileSync(site.file, config('the-right-token-of-16'))
+  await using gateway = await site.start()
+  const run = (...args: string[]) => turnpike([...args, '--config', site.file])
+  expect(await run('keys', 'rotate')).toMatchObject({ code: 0 })
+  writeFileSync(site.file, config('another-token-of-16-c'))
+  const refused = await run('keys', 'rotate')
+  expect([refused.code, refused.stderr]).toEqual([4, expect.stringMatching(/wants the token/)])
+  // What is wrong with a service does not keep the operator from his commands.
+  writeFileSync(site.file, config('the-right-token-of-16').replace('flat: 7', 'flat: -7'))
+  expect((await run('keys', 'list')).stdout).toMatch(/^key 1 .*verifies .*\nkey 2 .*signs/)
+  expect(gateway.child.exitCode).toBeNull()
+})
