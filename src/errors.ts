@@ -13,6 +13,7 @@ export type MoneyStatus =
   | 'spent'
   | 'replayed'
   | 'refundable'
+  | 'refunded'
   | 'not-charged'
 
 /** What the buyer should do with the payment next: `payment.action`. */
@@ -83,6 +84,7 @@ export const errorCatalogue = {
   head_never_claims: entry(409, 'HEAD does not spend a token', 'unspent', 'retry_same_token'),
   result_expired: entry(410, 'The stored result has expired', 'spent', 'none'),
   refund_due: entry(410, 'The payment can no longer be used and is due for a refund', 'refundable', 'contact_seller'),
+  refunded: entry(410, 'The payment has been refunded', 'refunded', 'none'),
 
   upstream_unreachable: entry(502, 'The service could not be reached', 'unspent', 'retry_same_token'),
   upstream_failed: entry(502, 'The service failed', 'unspent', 'retry_same_token'),

@@ -69,6 +69,31 @@ export const commands: Readonly<Record<string, Command>> = {
     usage: 'INVOICE [--admin 127.0.0.1:8403] [--json]',
     load: async () => (await import('./pay.ts')).pay,
   },
+  refunds: {
+    summary: 'payments that are owed back; note them as refunded, or open them for new attempts',
+    usage: '[--all] [--json | --csv] | mark REF --note text | reopen REF [--for 7d]  [--config gateway.yaml]',
+    load: async () => (await import('./refunds.ts')).refunds,
+  },
+  keys: {
+    summary: 'the master keys: list them, make a new one, remove one that nothing needs',
+    usage: 'list | rotate | retire NUMBER  [--config gateway.yaml]',
+    load: async () => (await import('./keys.ts')).keys,
+  },
+  backup: {
+    summary: 'copy ledger and keys, while the gateway runs or not',
+    usage: 'DIRECTORY [--config gateway.yaml]',
+    load: async () => (await import('./backup.ts')).backup,
+  },
+  restore: {
+    summary: 'put a backup in place',
+    usage: 'DIRECTORY [--nothing-delivered-since] [--config gateway.yaml]',
+    load: async () => (await import('./restore.ts')).restore,
+  },
+  revoke: {
+    summary: 'make the token of a payment worthless',
+    usage: 'PAYMENT_HASH | REF [--config gateway.yaml]',
+    load: async () => (await import('./revoke.ts')).revoke,
+  },
 }
 
 const width = Math.max(...Object.keys(commands).map((name) => name.length))

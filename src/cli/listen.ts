@@ -15,12 +15,21 @@ export interface ListenOptions {
 export interface Listener extends AsyncDisposable {
   readonly address: ListenAddress
   readonly server: Server
+  /**
+   * Takes no connection any more, closes the idle ones, and has every answer from now on close its own. WebSockets are
+   * cut: they have no end to wait for. Resolves when the last connection is closed, however long that takes.
+   */
+  drain(): Promise<void>
+  /** Drains; connections that are still open after a second are cut. */
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 /** A slow head is cut here; bodies have a limit of their own. */
 const headersTimeoutMs = 10_000
 /** Above the idle time of common load balancers (60 s), or they would write into a closing connection. */
 const keepAliveTimeoutMs = 75_000
+/** For a last answer to reach its client. */
+const goodbyeMs = 1_000
 const maxHeaderBytes = 16 * 1024
 
 /** Serves an app. @throws CommandError when the address cannot be listened on */
@@ -29,6 +38,8 @@ export async function listen({ fetch, address, onUpgrade }: ListenOptions): Prom
     overrideGlobalObjects: false,
     errorHandler: () => badRequest(),
   })
+  const open = new Set<ServerResponse>()
+  let draining: Promise<void> | undefined
   const server = createServer(
     {
       headersTimeout: headersTimeoutMs,
@@ -40,7 +51,12 @@ export async function listen({ fetch, address, onUpgrade }: ListenOptions): Prom
       shouldUpgradeCallback: (incoming) =>
         onUpgrade !== undefined && incoming.headers.upgrade?.toLowerCase() === 'websocket',
     },
-    listener as (incoming: IncomingMessage, outgoing: ServerResponse) => void,
+    (incoming, outgoing) => {
+      if (draining) outgoing.shouldKeepAlive = false
+      open.add(outgoing)
+      outgoing.once('close', () => open.delete(outgoing))
+      void listener(incoming, outgoing)
+    },
   )
   const upgraded = new Set<Duplex>()
   if (onUpgrade) {
@@ -55,11 +71,21 @@ export async function listen({ fetch, address, onUpgrade }: ListenOptions): Prom
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)))
     server.listen(address.port, address.host, resolve)
   })
+  const drain = (): Promise<void> => {
+    // Only a head that was not sent can still say so.
+    for (const outgoing of open) outgoing.shouldKeepAlive = false
+    return (draining ??= close(server, upgraded))
+  }
   const bound = server.address() as AddressInfo
   return {
     address: { host: address.host, port: bound.port },
     server,
-    [Symbol.asyncDispose]: () => close(server, upgraded),
+    drain,
+    async [Symbol.asyncDispose]() {
+      const timer = setTimeout(() => server.closeAllConnections(), goodbyeMs)
+      await drain()
+      clearTimeout(timer)
+    },
   }
 }
 

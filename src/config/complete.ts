@@ -53,6 +53,8 @@ export function complete(input: TopInput, parsed: readonly ServiceConfig[], fram
         failures: { perClient: hold.max_failed_per_client, perService: hold.max_failed_per_service },
       },
     },
+    shutdown: { graceMs: input.shutdown.grace },
+    reload: { watch: input.reload.watch, intervalMs: input.reload.interval },
     log: input.log,
     services,
     locate: frame.locate,

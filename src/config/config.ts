@@ -34,6 +34,8 @@ export interface Config {
       readonly failures: { readonly perClient: number; readonly perService: number }
     }
   }
+  readonly shutdown: { readonly graceMs: number }
+  readonly reload: { readonly watch: boolean; readonly intervalMs: number }
   readonly log: { readonly level: 'silent' | 'error' | 'warn' | 'info' | 'debug' }
   readonly services: readonly ServiceConfig[]
   /** Where the value at a path of the file stands. */

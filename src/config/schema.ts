@@ -277,6 +277,21 @@ export const fileSchema = z.strictObject({
     })
     .prefault({})
     .describe('What services take over that do not say otherwise'),
+  shutdown: z
+    .strictObject({
+      grace: durationMs
+        .describe('How long running calls and open answers may take to end when the gateway is told to stop')
+        .prefault('30s'),
+    })
+    .prefault({})
+    .describe('Stopping'),
+  reload: z
+    .strictObject({
+      watch: z.boolean().describe('Load the configuration anew when a file of it changes').default(true),
+      interval: durationMs.describe('How often the files are looked at').prefault('2s'),
+    })
+    .prefault({})
+    .describe('Changes of this file while the gateway runs; SIGHUP loads it at any time'),
   log: z
     .strictObject({
       level: z.enum(['silent', 'error', 'warn', 'info', 'debug']).describe('The least that is logged').default('info'),

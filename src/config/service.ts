@@ -25,6 +25,7 @@ export interface ServiceContext {
   readonly upstreamNames: readonly string[]
   readonly defaults: TopInput['defaults']
   readonly baseDir: string
+  readonly onRead: (file: string, content: Buffer | undefined) => void
   readonly onProblem: (path: ConfigPath, message: string) => void
 }
 
@@ -178,11 +179,14 @@ function readBody(input: ExampleInput, at: ConfigPath, context: ServiceContext):
   if (input.form) {
     const fields = Object.entries(input.form).flatMap(([name, value]): ExampleField[] => {
       if (typeof value !== 'object') return [{ name, text: String(value) }]
+      const file = resolve(context.baseDir, value.file)
       try {
-        const content = readFileSync(resolve(context.baseDir, value.file))
+        const content = readFileSync(file)
+        context.onRead(file, content)
         const contentType = value.content_type ?? 'application/octet-stream'
         return [{ name, filename: basename(value.file), contentType, content }]
       } catch (thrown) {
+        context.onRead(file, undefined)
         context.onProblem([...at, 'form', name, 'file'], `cannot be read: ${reason(thrown)}`)
         return []
       }

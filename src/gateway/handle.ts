@@ -144,6 +144,8 @@ async function spend(
     case 'hold':
       break
   }
+  using inside = gateway.deliveries.enter(token.paymentHash)
+  void inside
   const preferences = readPreferences(headerLines(incoming, 'prefer'))
   const outcome = await redeem(gateway, {
     ...owner,

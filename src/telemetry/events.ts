@@ -29,9 +29,19 @@ export interface Events extends WalletEvents, HoldEvents {
   /** A paid call had its turn at an upstream, or gave up waiting for it. */
   queued(upstream: string, waitedMs: number): void
   ledgerFailed(operation: string, cause: unknown): void
+  /** The process ends while jobs run; the next one takes them up. */
+  handedOver(jobs: number): void
+  /** @param needRestart settings that changed in the file and cannot change in a running process */
+  configAdopted(services: number, needRestart: readonly string[]): void
+  /** @param problems one line each, as `turnpike check` says them */
+  configRefused(problems: readonly string[]): void
+  /** The operator changed a payment or the keys. @param reference a job's id or a key's number */
+  commanded(command: OperatorCommand, reference: string | undefined): void
   /** Something that should not happen. */
   unexpected(what: string, cause: unknown, requestId?: string): void
 }
+
+export type OperatorCommand = 'revoke' | 'refund' | 'reopen' | 'keys rotate' | 'keys retire'
 
 export interface AccessLine {
   readonly requestId: string

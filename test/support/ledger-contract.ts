@@ -8,6 +8,7 @@ import type { OpenLedger } from './ledger/opened-ledger.ts'
 import { describePruning } from './ledger/pruning.ts'
 import { describeRebinding } from './ledger/rebinding.ts'
 import { describeRuns } from './ledger/runs.ts'
+import { describeWithdrawals } from './ledger/withdrawals.ts'
 
 /** What every ledger has to do, whatever it is made of. */
 export function describeLedger(name: string, open: OpenLedger): void {
@@ -18,6 +19,7 @@ export function describeLedger(name: string, open: OpenLedger): void {
     describeKept(open)
     describeRebinding(open)
     describePruning(open)
+    describeWithdrawals(open)
     describeMeta(open)
     describeLifetime(open)
   })

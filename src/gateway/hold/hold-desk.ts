@@ -12,7 +12,8 @@ import { watchOffer } from './watch-offer.ts'
 import { type HeldDecision, workHeld } from './work-held.ts'
 
 export interface HoldDeskOptions {
-  readonly gateway: Gateway
+  /** Today's. */
+  readonly gateway: () => Gateway
   readonly holds: Holds
   readonly walletNamed: (name: string) => HoldWallet | undefined
   readonly limits: HoldLimits
@@ -41,7 +42,7 @@ export class HoldDesk implements AsyncDisposable {
   constructor(options: HoldDeskOptions) {
     this.#options = options
     this.open = new OpenOffers(options.limits)
-    this.failed = new FailedHolds(options.failures, options.gateway.clock)
+    this.failed = new FailedHolds(options.failures, options.gateway().clock)
   }
 
   /** Takes up what an earlier process left. @throws LedgerError */
@@ -70,20 +71,21 @@ export class HoldDesk implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ending.abort()
-    await Promise.race([Promise.allSettled([...this.#busy]), sleep(closingMs, undefined, { ref: false })])
+    await Promise.race([Promise.allSettled(this.#busy), sleep(closingMs, undefined, { ref: false })])
     this.#closing.abort()
-    await Promise.allSettled([...this.#busy])
+    await Promise.allSettled(this.#busy)
   }
 
   #run(work: () => Promise<void>): void {
     const running = work()
-      .catch((thrown: unknown) => this.#options.gateway.events.unexpected('a held payment', thrown))
+      .catch((thrown: unknown) => this.#options.gateway().events.unexpected('a held payment', thrown))
       .finally(() => this.#busy.delete(running))
     this.#busy.add(running)
   }
 
   async #follow(offer: HoldOffer, fromBefore: boolean): Promise<void> {
-    const { gateway, holds } = this.#options
+    const { holds } = this.#options
+    const gateway = this.#options.gateway()
     const { clock, events } = gateway
     const { paymentHash, service } = offer
     const { signal } = this.#ending
@@ -124,7 +126,8 @@ export class HoldDesk implements AsyncDisposable {
   }
 
   async #work(held: HeldPayment, client: string | undefined): Promise<void> {
-    const { gateway, holds } = this.#options
+    const { holds } = this.#options
+    const gateway = this.#options.gateway()
     const { signal } = this.#ending
     const wallet = this.#wallet(held.wallet)
     const credential = this.#credential(held)
@@ -159,7 +162,8 @@ export class HoldDesk implements AsyncDisposable {
     sealed: Uint8Array,
     patientUntilMs: number,
   ): Promise<HeldDecision> {
-    const { gateway, holds } = this.#options
+    const { holds } = this.#options
+    const gateway = this.#options.gateway()
     const { paymentHash, tokenId } = held
     const request: StoredRequest = openRequest({ paymentHash, preimage: credential.preimage }, sealed)
     const terms = {
@@ -187,7 +191,8 @@ export class HoldDesk implements AsyncDisposable {
     wallet: HoldWallet,
     decision: Exclude<HeldDecision, { kind: 'none' }>,
   ): Promise<void> {
-    const { gateway, holds } = this.#options
+    const { holds } = this.#options
+    const gateway = this.#options.gateway()
     const { paymentHash } = held
     const credential = this.#credential(held)
     if (!credential) return
@@ -210,14 +215,14 @@ export class HoldDesk implements AsyncDisposable {
       const cause = new Error(
         `payments are held by the wallet ${name}, which is not configured or cannot hold any more`,
       )
-      this.#options.gateway.events.unexpected('a held payment waits', cause)
+      this.#options.gateway().events.unexpected('a held payment waits', cause)
     }
     return wallet
   }
 
   /** The token id says which key it was made with, and when. */
   #credential({ tokenId }: HeldPayment): { readonly preimage: string; readonly mintedAt: number } | undefined {
-    const { keys, events } = this.#options.gateway
+    const { keys, events } = this.#options.gateway()
     const key = keys.find(Number.parseInt(tokenId.slice(0, 2), 16))
     if (!key) {
       events.unexpected('a held payment waits', new Error('the key of its token is gone'))
@@ -227,12 +232,13 @@ export class HoldDesk implements AsyncDisposable {
   }
 
   #holdMs(service: string): number {
-    const { gateway } = this.#options
+    const gateway = this.#options.gateway()
     const config = (gateway.catalog().byName(service) ?? gateway.revisions.named(service).take(1).toArray()[0])?.config
     return config?.charge.when === 'on_delivery' ? config.charge.holdMs : 0
   }
 
-  #sinceMs = ({ acceptedAtMs }: HeldPayment): number => Math.max(0, this.#options.gateway.clock.nowMs() - acceptedAtMs)
+  #sinceMs = ({ acceptedAtMs }: HeldPayment): number =>
+    Math.max(0, this.#options.gateway().clock.nowMs() - acceptedAtMs)
 }
 
 const cancelledBefore: HeldDecision & { kind: 'cancel' } = { kind: 'cancel', reason: 'failed' }

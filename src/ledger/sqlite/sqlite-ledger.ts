@@ -7,8 +7,10 @@ import type {
   ClaimRequest,
   FailRequest,
   Frame,
+  KeyUse,
   Ledger,
   LedgerMeta,
+  OperatorOutcome,
   PaymentRecord,
   RevisionRecord,
 } from '../../ports/ledger.ts'
@@ -124,6 +126,26 @@ class SqliteLedger implements LedgerWithBooks {
     await this.#writer.runLazily('delivered' satisfies WriteName, paymentHash, nowMs)
   }
 
+  revoke(paymentHash: string, nowMs: number): Promise<OperatorOutcome> {
+    return this.#write<OperatorOutcome>('revoke', paymentHash, nowMs)
+  }
+
+  closeRefund(paymentHash: string, note: string, nowMs: number): Promise<OperatorOutcome> {
+    return this.#write<OperatorOutcome>('closeRefund', paymentHash, note, nowMs)
+  }
+
+  reopen(paymentHash: string, nowMs: number, honouredUntilMs: number): Promise<OperatorOutcome> {
+    return this.#write<OperatorOutcome>('reopen', paymentHash, nowMs, honouredUntilMs)
+  }
+
+  owe(request: ClaimRequest): Promise<PaymentRecord | undefined> {
+    return this.#write<PaymentRecord | undefined>('owe', toWire(request))
+  }
+
+  find(reference: string): Promise<PaymentRecord | undefined> {
+    return this.#read<PaymentRecord | undefined>('find', reference)
+  }
+
   prune(nowMs: number, monotonicMs: number): Promise<number> {
     return this.#write<number>('prune', nowMs, monotonicMs)
   }
@@ -134,6 +156,22 @@ class SqliteLedger implements LedgerWithBooks {
 
   async saveKeyFingerprints(fingerprints: ReadonlyMap<number, string>): Promise<void> {
     await this.#write('saveKeyFingerprints', fingerprints)
+  }
+
+  async stopSigning(keyId: number, until: number): Promise<void> {
+    await this.#write('stopSigning', keyId, until)
+  }
+
+  async forgetKey(keyId: number): Promise<void> {
+    await this.#write('forgetKey', keyId)
+  }
+
+  nextGeneration(): Promise<number> {
+    return this.#write<number>('nextGeneration')
+  }
+
+  keyUse(keyId: number): Promise<KeyUse> {
+    return this.#read<KeyUse>('keyUse', keyId)
   }
 
   async probe(nowMs: number): Promise<void> {
@@ -159,7 +197,9 @@ class SqliteLedger implements LedgerWithBooks {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#points.close()
-    await Promise.all([this.#reader.close(), this.#writer.close()])
+    // The writer last: the connection that closes last puts the log into the file, and the reader’s cannot.
+    await this.#reader.close()
+    await this.#writer.close()
   }
 
   /** The worker returns what {@link Operations} returns under this name. */

@@ -3,6 +3,7 @@ import type Database from 'better-sqlite3'
 import { BookOperations, BookReadings } from './book-operations.ts'
 import { failure } from './failure.ts'
 import { HoldOperations, HoldReadings } from './hold-operations.ts'
+import { MetaTable } from './meta-table.ts'
 import { openForReading, openForWriting, takeOwnership } from './open.ts'
 import { Operations, Readings } from './operations.ts'
 import type { FromWorker, Group, OperationResult, ToWorker, WorkerSettings } from './protocol.ts'
@@ -33,7 +34,7 @@ function start(): void {
         (run) => run(),
         [database],
       )
-      send({ kind: 'open', meta: { ledgerId: '', keyFingerprints: new Map() } })
+      send({ kind: 'open', meta: new MetaTable(database).identity() })
       return
     }
     const lock = takeOwnership(settings.directory)
