@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { holdSection, onDelivery } from './hold-schema.ts'
 import { breaker, limitsShape } from './limits-schema.ts'
 import { priceSchema } from './price.ts'
 import { durationMs, filePath, httpUrl, listenAddress, sizeBytes, slug } from './scalars.ts'
@@ -123,12 +124,6 @@ const example = z.strictObject({
     .optional(),
 })
 
-const onDelivery = z.strictObject({
-  on_delivery: z
-    .strictObject({ hold: durationMs.describe('How long the payment may be held while the work runs') })
-    .describe('The money is taken once the result is stored'),
-})
-
 export const serviceSchema = z.strictObject(
   {
     name: slug.describe('Its name in tokens, ledger and metrics; default: made from the path').optional(),
@@ -177,21 +172,6 @@ export const serviceSchema = z.strictObject(
 
 export type ServiceInput = z.output<typeof serviceSchema>
 export type ExampleInput = z.output<typeof example>
-
-const holdSection = z
-  .strictObject({
-    max_open: z.int().min(1).max(100_000).describe('The most offers open at once').default(1000),
-    max_bytes: sizeBytes.describe('The most that their requests may take together').prefault('256MiB'),
-    max_per_client: z.int().min(1).describe('The most open offers of one network (/24, /48)').default(50),
-    max_failed_per_client: z
-      .int()
-      .min(1)
-      .describe('Payments let go after work was done, in an hour, of one network; above it nothing is offered to it')
-      .default(20),
-    max_failed_per_service: z.int().min(1).describe('The same of one service').default(200),
-  })
-  .prefault({})
-  .describe('Offers of services with `charge: on_delivery`, whose payment is held until the result is stored')
 
 /** The whole file. Each service is also read on its own, so that one bad one does not hide the others. */
 export const fileSchema = z.strictObject({

@@ -34,6 +34,9 @@ export interface HoldLimits {
   readonly maxPerClient: number
 }
 
+/** Why a payment was let go. */
+export type CancelReason = 'refused' | 'failed' | 'not_begun' | 'not_deliverable' | 'lost'
+
 /** A payment that was locked in. */
 export interface HeldPayment {
   readonly paymentHash: string

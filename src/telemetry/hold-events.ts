@@ -1,5 +1,4 @@
-/** Why a payment was let go. */
-export type CancelReason = 'refused' | 'failed' | 'not_begun' | 'not_deliverable' | 'lost'
+import type { CancelReason } from '../ports/holds.ts'
 
 /** What happens to payments that are held; no argument tells whose they are. */
 export interface HoldEvents {

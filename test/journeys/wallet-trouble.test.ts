@@ -10,18 +10,20 @@ const other = { ...aRequest, body: { prompt: 'a dog' } }
 
 describe('while the wallet is down', () => {
   const failures: readonly (readonly [WalletErrorCode, number | undefined, string])[] = [
-    ['unavailable', undefined, '10'],
-    ['timeout', undefined, '10'],
-    ['unauthorized', undefined, '10'],
-    ['rate_limited', 3_000, '3'],
+    // One failure does not stop the wallet from being asked again; a certain one does, for a while.
+    ['unavailable', undefined, '1'],
+    ['timeout', undefined, '1'],
+    ['unauthorized', undefined, '5'],
+    ['rate_limited', 3_000, '5'],
     ['protocol', 1, '1'],
   ]
 
   test.for(failures)(
     '(%s) nothing is sold, and what was paid is still redeemed',
     async ([code, retryAfterMs, seconds]) => {
+      const clock = new TestClock(Date.now())
       await using upstream = await openUpstream()
-      await using gateway = await openGateway({ config: makeShop(upstream.url) })
+      await using gateway = await openGateway({ config: makeShop(upstream.url), clock })
       const [unused, used] = [await payFor(gateway, aRequest), await payFor(gateway, other)]
       await send(gateway, paid(other, used))
       gateway.wallet.instead = () =>
@@ -43,6 +45,7 @@ describe('while the wallet is down', () => {
       expect((await fetch(`${gateway.adminUrl}/readyz`)).status).toBe(200)
 
       gateway.wallet.instead = undefined
+      clock.advance(10_000)
       expect((await send(gateway, aRequest)).status).toBe(402)
     },
   )

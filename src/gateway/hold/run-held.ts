@@ -1,7 +1,7 @@
 import { GatewayError } from '../../errors.ts'
 import type { GenuineToken } from '../../l402/token.ts'
+import type { CancelReason } from '../../ports/holds.ts'
 import { LedgerError } from '../../ports/ledger.ts'
-import type { CancelReason } from '../../telemetry/hold-events.ts'
 import { mustBeDeliverable } from '../deliverable.ts'
 import type { Gateway } from '../gateway.ts'
 import { redeem } from '../redeem/redeem.ts'

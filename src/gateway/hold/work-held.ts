@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { GenuineToken } from '../../l402/token.ts'
-import type { Holds } from '../../ports/holds.ts'
-import type { CancelReason } from '../../telemetry/hold-events.ts'
+import type { CancelReason, Holds } from '../../ports/holds.ts'
 import type { Gateway } from '../gateway.ts'
 import type { StoredRequest } from '../redeem/stored-request.ts'
 import { untilDone } from './conclude.ts'
