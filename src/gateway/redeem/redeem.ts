@@ -1,5 +1,6 @@
 import type { Service } from '../../catalog/service.ts'
 import { type ErrorCode, GatewayError } from '../../errors.ts'
+import { reach } from '../../failpoints.ts'
 import { type Binding, isBoundTo } from '../../l402/caveats.ts'
 import type { GenuineToken } from '../../l402/token.ts'
 import type { ClaimRequest, PaymentRecord } from '../../ports/ledger.ts'
@@ -169,6 +170,7 @@ async function claim(
   if (outcome.kind === 'expired') return { reason: 'expired' }
   if (outcome.kind === 'standing') return { reason: outcome.record }
   const { job } = outcome
+  reach('claimed')
   gateway.events.claimed({ service: terms.service, jobId: job.id, epoch: job.epoch }, terms.priceMsat, job.epoch === 1)
   const { serving, params } = offer
   const { prepared } = offer.quote

@@ -1,4 +1,5 @@
 import type { Service } from '../../catalog/service.ts'
+import { reach } from '../../failpoints.ts'
 import { type ClaimedJob, LedgerError } from '../../ports/ledger.ts'
 import type { UpstreamCall, UpstreamEnd, UpstreamHead } from '../../ports/upstream.ts'
 import type { Gateway } from '../gateway.ts'
@@ -82,6 +83,7 @@ class JobRun {
   async #run(): Promise<JobOutcome> {
     const begunMs = this.#gateway.clock.monotonicMs()
     const end = await this.#exchange()
+    reach('upstream_end')
     const lost = end.kind === 'fault' && (end.cause instanceof RecordingLost || end.cause instanceof LedgerError)
     if (lost) throw end.cause
     const { service } = this.#plan
@@ -110,10 +112,12 @@ class JobRun {
       { ...call, idempotencyKey },
       {
         head: (head) => {
+          reach('upstream_head')
           this.#head = head
           if (isWorthKeeping(head, service.config.allowUnframed)) this.#recording.begin(head)
         },
         data: (chunk) => {
+          reach('upstream_data')
           if (this.#recording.size + chunk.length > service.config.result.maxBytes) {
             this.#tooLarge = true
             stop.abort()
@@ -152,6 +156,7 @@ class JobRun {
       keepUntilMs: nowMs + this.#plan.service.config.result.ttlMs,
     })
     if (!done) throw new RecordingLost('another run has begun')
+    reach('captured')
     events.captured(this.#facts(), this.#recording.size, upstreamMs)
     return { kind: 'captured', stored: await this.#stored() }
   }

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import Database from 'better-sqlite3'
+import { reachCommit } from '../../failpoints.ts'
 import type { LedgerErrorCode } from '../../ports/ledger.ts'
 import { openForReading, openForWriting, takeOwnership } from './open.ts'
 import { Operations, Readings } from './operations.ts'
@@ -63,7 +64,9 @@ function serve(
     try {
       inTransaction(() => {
         results = group.operations.map(runOne)
+        reachCommit('before', group.operations)
       })
+      reachCommit('after', group.operations)
       return results
     } catch (thrown) {
       if (database.inTransaction) database.exec('ROLLBACK')
