@@ -47,12 +47,13 @@ const planted: readonly Planted[] = [
       {
         file: 'src/ledger/sqlite/job-table.ts',
         was: "SET state = 'running', epoch = epoch + 1, salt = :salt, result_ttl = :resultTtlMs,\n         finished_at = NULL",
-        becomes: "SET state = 'running', epoch = 1, salt = :salt, result_ttl = :resultTtlMs,\n         finished_at = NULL",
+        becomes:
+          "SET state = 'running', epoch = 1, salt = :salt, result_ttl = :resultTtlMs,\n         finished_at = NULL",
       },
       {
         file: 'src/ledger/sqlite/job-table.ts',
         was: "((state = 'running' AND :takeover)",
-        becomes: "(:takeover",
+        becomes: '(:takeover',
       },
     ],
     breaks: /P2/,
@@ -85,7 +86,8 @@ const planted: readonly Planted[] = [
       {
         file: 'src/gateway/handle.ts',
         was: "  })\n  if (outcome.kind === 'challenge')",
-        becomes: "  }).catch(() => ({ kind: 'challenge', code: 'token_refused' }) as const)\n  if (outcome.kind === 'challenge')",
+        becomes:
+          "  }).catch(() => ({ kind: 'challenge', code: 'token_refused' }) as const)\n  if (outcome.kind === 'challenge')",
       },
     ],
     breaks: /P5/,
@@ -96,7 +98,8 @@ const planted: readonly Planted[] = [
       {
         file: 'src/gateway/handle.ts',
         was: '  switch (appended.kind) {\n',
-        becomes: "  if (nowSeconds >= token.terms.validUntil) return { code: 'token_expired' }\n  switch (appended.kind) {\n",
+        becomes:
+          "  if (nowSeconds >= token.terms.validUntil) return { code: 'token_expired' }\n  switch (appended.kind) {\n",
       },
     ],
     breaks: /P5/,
@@ -111,7 +114,10 @@ function copyWith(changes: readonly Change[]): Disposable & { readonly root: str
   for (const { file, was, becomes } of changes) {
     const text = readFileSync(join(root, file), 'utf8')
     if (text.split(was).length !== 2) throw new Error(`${file} does not have this once: ${was}`)
-    writeFileSync(join(root, file), text.replace(was, () => becomes))
+    writeFileSync(
+      join(root, file),
+      text.replace(was, () => becomes),
+    )
   }
   return { root, [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }) }
 }

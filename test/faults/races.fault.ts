@@ -60,7 +60,7 @@ describe('a second gateway on the same data', () => {
       await first.kill()
       while ((await ask()).status !== 402) await passed(5)
       takeovers.push(performance.now() - diedMs)
-      await buy(purchase, { ...arena, url: second.url })
+      await buy(purchase, { url: second.url, pay: arena.pay })
       expect(purchase.outcome).toBe('delivered')
       await second.kill()
       await arena.startGateway()
@@ -82,7 +82,7 @@ describe('a second gateway on the same data', () => {
     const [, early, late] = purchase.steps
     expect(purchase.outcome).toBe('delivered')
     // The one whose epoch is over delivers nothing of its own.
-    const answers = [early, late].map((step) => step?.status).sort()
+    const answers = [early, late].map((step) => step?.status).toSorted((a = 0, b = 0) => a - b)
     expect(answers).toEqual([200, 503])
     const { violations } = await check(arena)
     expect(violations).toEqual([])

@@ -74,7 +74,12 @@ test('nothing a buyer or a service wrote, and no secret, is in the ledger, the l
     }
     // Another request, and one that is none.
     keep(await send(gateway, paid({ ...request, body: { prompt: `${prompt}!` } }, payment)))
-    keep(await send(gateway, paid({ ...request, body: `{"prompt":"${prompt}"`, headers: { 'content-type': 'application/json' } }, payment)))
+    keep(
+      await send(
+        gateway,
+        paid({ ...request, body: `{"prompt":"${prompt}"`, headers: { 'content-type': 'application/json' } }, payment),
+      ),
+    )
   }
   keep(await send(gateway, { path: `/make?${prompt}=%zz`, body: { prompt } }))
   keep(await send(gateway, { path: '/priced', body: { [prompt]: 1, prompt: 7 } }))

@@ -16,9 +16,12 @@ const tls = (name: string) => readFileSync(join(import.meta.dirname, '../support
 
 /** Speaks TLS with a certificate that nobody trusts. */
 async function openUntrusted() {
-  const server = createTlsServer({ key: tls('self-signed.key'), cert: tls('self-signed.crt') }, (_incoming, outgoing) => {
-    outgoing.end('made')
-  })
+  const server = createTlsServer(
+    { key: tls('self-signed.key'), cert: tls('self-signed.crt') },
+    (_incoming, outgoing) => {
+      outgoing.end('made')
+    },
+  )
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -28,7 +31,10 @@ async function openUntrusted() {
 
 describe('a service that cannot be connected to because', () => {
   const cases = [
-    ['its name is not known', () => ({ url: 'http://nowhere.invalid:9000', [Symbol.asyncDispose]: async () => undefined })],
+    [
+      'its name is not known',
+      () => ({ url: 'http://nowhere.invalid:9000', [Symbol.asyncDispose]: async () => undefined }),
+    ],
     ['its certificate is not trusted', openUntrusted],
     [
       'it does not speak TLS',
@@ -39,25 +45,28 @@ describe('a service that cannot be connected to because', () => {
     ],
   ] as const
 
-  test.for(cases)('%s costs the buyer nothing, and never counts; the token works at its new address', async ([, open]) => {
-    await using well = await openUpstream(answerWith(200, 'made'))
-    await using ill = await open()
-    const clock = new TestClock(Date.now())
-    const before = await openGateway({ config: makeShop(ill.url), clock })
-    const payment = await payFor(before, aRequest)
-    for (let times = 0; times < 4; times++) {
-      const answer = await send(before, paid(aRequest, payment))
-      expect([answer.status, answer.json().code]).toEqual([502, 'upstream_unreachable'])
-      expect(answer.json().payment).toEqual({ status: 'unspent', action: 'retry_same_token' })
-      expect(answer.text).not.toContain(new URL(ill.url).host)
-      clock.advance(61_000)
-    }
-    expect(await rowIn(before, payment)).toMatchObject({ job: { state: 'retryable', attempts: 0, failures: 4 } })
-    await using gateway = await before.restart({ config: makeShop(well.url) })
-    const answer = await send(gateway, paid(aRequest, payment))
-    expect([answer.status, answer.text]).toEqual([200, 'made'])
-    expect(well.calls).toHaveLength(1)
-  })
+  test.for(cases)(
+    '%s costs the buyer nothing, and never counts; the token works at its new address',
+    async ([, open]) => {
+      await using well = await openUpstream(answerWith(200, 'made'))
+      await using ill = await open()
+      const clock = new TestClock(Date.now())
+      const before = await openGateway({ config: makeShop(ill.url), clock })
+      const payment = await payFor(before, aRequest)
+      for (let times = 0; times < 4; times++) {
+        const answer = await send(before, paid(aRequest, payment))
+        expect([answer.status, answer.json().code]).toEqual([502, 'upstream_unreachable'])
+        expect(answer.json().payment).toEqual({ status: 'unspent', action: 'retry_same_token' })
+        expect(answer.text).not.toContain(new URL(ill.url).host)
+        clock.advance(61_000)
+      }
+      expect(await rowIn(before, payment)).toMatchObject({ job: { state: 'retryable', attempts: 0, failures: 4 } })
+      await using gateway = await before.restart({ config: makeShop(well.url) })
+      const answer = await send(gateway, paid(aRequest, payment))
+      expect([answer.status, answer.text]).toEqual([200, 'made'])
+      expect(well.calls).toHaveLength(1)
+    },
+  )
 
   test('its certificate is trusted by nobody but its operator is called all the same', async () => {
     await using upstream = await openUntrusted()
@@ -118,7 +127,11 @@ describe('an answer that', () => {
         (error: Error) => error.message,
       )
     // Broken off after bytes were shown, or told as a failure when none were.
-    expect(seen === 'aborted' || (JSON.parse(seen) as { code: string }).code.startsWith('upstream_') || seen.includes('result_too_large')).toBe(true)
+    expect(
+      seen === 'aborted' ||
+        (JSON.parse(seen) as { code: string }).code.startsWith('upstream_') ||
+        seen.includes('result_too_large'),
+    ).toBe(true)
     await idle(gateway)
     expect(await rowIn(gateway, payment)).toMatchObject({ job: { state: 'retryable', attempts: 1 } })
     clock.advance(2_000)
@@ -146,7 +159,7 @@ describe('an answer that', () => {
   test.for([
     ['is announced by others', `HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n${head}Content-Length: 4\r\n\r\nmade`],
     ['is followed by more than it said', `${head}Content-Length: 4\r\n\r\nmade and more`],
-  ])('%s is taken as it is', async ([, bytes]) => {
+  ] as const)('%s is taken as it is', async ([, bytes]) => {
     await using upstream = await openUpstream(raw(bytes))
     await using gateway = await openGateway({ config: makeShop(upstream.url) })
     const answer = await send(gateway, paid(aRequest, await payFor(gateway, aRequest)))
@@ -158,7 +171,7 @@ test('a client that retries every second through an outage of ten minutes loses 
   const clock = new TestClock(Date.now())
   const first = await openUpstream(answerWith(503))
   const { url, port } = first
-  await using gateway = await openGateway({ config: makeShop(url) , clock })
+  await using gateway = await openGateway({ config: makeShop(url), clock })
   const payment = await payFor(gateway, aRequest)
   let upstream = first
   let calls = 0

@@ -27,21 +27,24 @@ function rawRequest(gateway: TestGateway, authorization: string) {
 }
 
 describe.each(['', 'stream: true'])('with `%s` a buyer who leaves', (lines) => {
-  test.for([0, 0.01, 0.5, 0.99, 1])('when %d of the result has come finds the same bytes on returning', async (part) => {
-    const made = randomBytes(size)
-    await using upstream = await openMaker(made)
-    await using gateway = await openGateway({ config: makeShop(upstream.url, lines) })
-    const payment = await payFor(gateway, aRequest)
-    const first = await openRequest(gateway, paid(aRequest, payment))
-    await first.atLeast(Math.floor(size * part))
-    first.leave()
-    await idle(gateway)
-    for (let times = 0; times < 2; times++) {
-      const answer = await send(gateway, paid(aRequest, payment))
-      expect([answer.status, sha256(answer.bytes)]).toEqual([200, sha256(made)])
-    }
-    expect(upstream.calls).toHaveLength(1)
-  })
+  test.for([0, 0.01, 0.5, 0.99, 1])(
+    'when %d of the result has come finds the same bytes on returning',
+    async (part) => {
+      const made = randomBytes(size)
+      await using upstream = await openMaker(made)
+      await using gateway = await openGateway({ config: makeShop(upstream.url, lines) })
+      const payment = await payFor(gateway, aRequest)
+      const first = await openRequest(gateway, paid(aRequest, payment))
+      await first.atLeast(Math.floor(size * part))
+      first.leave()
+      await idle(gateway)
+      for (let times = 0; times < 2; times++) {
+        const answer = await send(gateway, paid(aRequest, payment))
+        expect([answer.status, sha256(answer.bytes)]).toEqual([200, sha256(made)])
+      }
+      expect(upstream.calls).toHaveLength(1)
+    },
+  )
 
   // To the server it looks as if they were gone, and it hangs up.
   test('half, by closing their side of the connection, finds the result on returning', async () => {

@@ -76,7 +76,14 @@ export class Arena implements AsyncDisposable {
     const preload = stepped ? ['--import', join(import.meta.dirname, 'stepped-clock.ts')] : []
     const addresses = ['--listen', `127.0.0.1:${port}`, '--admin', `127.0.0.1:${admin}`]
     return start({
-      args: [...preload, join(root, 'bin/turnpike.js'), 'serve', '-c', join(this.directory, 'gateway.yaml'), ...addresses],
+      args: [
+        ...preload,
+        join(root, 'bin/turnpike.js'),
+        'serve',
+        '-c',
+        join(this.directory, 'gateway.yaml'),
+        ...addresses,
+      ],
       env: { TURNPIKE_FAILPOINT: failpoint, TURNPIKE_CLOCK_FILE: join(this.directory, 'clock') },
       logFile: this.logFile,
       until,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import Database from 'better-sqlite3'
 import { openStored } from '#src/gateway/redeem/stored.ts'
 import { Readings } from '#src/ledger/sqlite/operations.ts'
@@ -40,7 +41,12 @@ export async function check(arena: Arena): Promise<Checked> {
   using wallet = opened(join(arena.dataDir, 'dev-wallet.sqlite'))
   const readings = new Readings(ledger.database)
   const amounts = wallet.database.prepare<[], { payment_hash: string; amount_msat: bigint }>('SELECT * FROM payment')
-  const paid = new Map(amounts.safeIntegers().all().map((row) => [row.payment_hash, row.amount_msat]))
+  const paid = new Map(
+    amounts
+      .safeIntegers()
+      .all()
+      .map((row) => [row.payment_hash, row.amount_msat]),
+  )
   const add = (promise: Violation['promise'], what: string) => void violations.push({ promise, what })
 
   for (const line of log) if (line.kind === 'trouble') add('P1', `the service was called oddly: ${line.what}`)
@@ -95,8 +101,7 @@ function judgePurchase({ purchase, executions, broken, record, paidMsat }: Seen,
   if (executions.length > 1 + kills + broken)
     add('P2', `${name}: ${executions.length} runs for ${kills} kills and ${broken} failures`)
   for (const { body } of executions) {
-    const expected = { ...work, quality: 'good' }
-    if (JSON.stringify(Object.entries(body).sort()) !== JSON.stringify(Object.entries(expected).sort()))
+    if (!isDeepStrictEqual(body, { ...work, quality: 'good' }))
       add('P6', `${name}: the service was given ${JSON.stringify(body)}`)
   }
   for (const { paid, status, code } of steps) {
@@ -108,7 +113,10 @@ function judgePurchase({ purchase, executions, broken, record, paidMsat }: Seen,
   const shownTwice = kind === 'sse' && executions.length >= 2 && (broken >= 2 || kills > 0)
   const mayBeRefundable = broken >= 20 || shownTwice
   if (outcome !== 'delivered' && !(outcome === 'refundable' && mayBeRefundable))
-    add('P3', `${name}: the buyer ended ${outcome} after ${steps.length} steps, the last ${JSON.stringify(steps.at(-1))}`)
+    add(
+      'P3',
+      `${name}: the buyer ended ${outcome} after ${steps.length} steps, the last ${JSON.stringify(steps.at(-1))}`,
+    )
   if (outcome === 'delivered' && record?.job.state !== 'captured')
     add('P3', `${name}: a delivered result is ${record?.job.state ?? 'nowhere'} in the ledger`)
 }

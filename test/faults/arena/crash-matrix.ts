@@ -33,7 +33,7 @@ export function describeCrashes(kind: Kind, more: (arena: () => Arena) => void =
       const points = crashPoints[kind].filter((point) => !point.endsWith('delivered'))
       await arena.gateway.kill()
       await arena.startGateway(points[0])
-      const buying = buy(purchase, { ...arena, url: arena.url, patienceMs: 150_000 })
+      const buying = buy(purchase, { url: arena.url, pay: arena.pay, patienceMs: 150_000 })
       let reached = 0
       for (const point of [...points.slice(1), '']) {
         // After the result is stored, what lies before that is not reached any more.
@@ -69,7 +69,9 @@ export function describeCrashes(kind: Kind, more: (arena: () => Arena) => void =
 
 /** One run where the kill came before the call or after the result was stored, and two between. */
 function runsOf(point: string, kind: Kind): readonly number[] {
-  const once = /^(?:verified|claimed|captured|(?:before|after):claim|after:capture|(?:before|after):delivered)$/.test(point)
+  const once = /^(?:verified|claimed|captured|(?:before|after):claim|after:capture|(?:before|after):delivered)$/.test(
+    point,
+  )
   if (once) return [1]
   if (!point.includes('_delivered')) return [2]
   if (kind !== 'sse') return [1]

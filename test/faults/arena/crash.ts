@@ -52,7 +52,8 @@ export async function crashAt(arena: Arena, point: string, purchase: Purchase): 
 }
 
 /** A delivery may be noted a little after it was made. */
-const giveUp = (gateway: Arena['gateway']) => Promise.race([gateway.ended, new Promise((resolve) => setTimeout(resolve, 1_000))])
+const giveUp = (gateway: Arena['gateway']) =>
+  Promise.race([gateway.ended, new Promise((resolve) => setTimeout(resolve, 1_000))])
 
 /** The same once more: the same bytes. */
 export async function buyAgain(arena: Arena, purchase: Purchase): Promise<void> {

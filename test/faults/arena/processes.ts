@@ -68,7 +68,11 @@ export async function start({ args, env = {}, logFile, until }: StartOptions): P
 }
 
 /** Waits until something holds. @throws Error after `withinMs` */
-export async function eventually(what: string, holds: () => boolean | Promise<boolean>, withinMs = 20_000): Promise<void> {
+export async function eventually(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  withinMs = 20_000,
+): Promise<void> {
   const untilMs = performance.now() + withinMs
   while (!(await holds())) {
     if (performance.now() > untilMs) throw new Error(`not within ${withinMs} ms: ${what}`)

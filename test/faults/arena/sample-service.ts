@@ -56,7 +56,10 @@ function make(path: string, id: string, work: Work): { readonly type: string; re
     const pieces = Array.from({ length: binaryBytes / piece.length }, () => cipher.update(piece))
     return { type: 'image/png', pieces }
   }
-  return { type: 'application/json', pieces: [Buffer.from(JSON.stringify({ id, units: work.units, secret: `${work.note} made` }))] }
+  return {
+    type: 'application/json',
+    pieces: [Buffer.from(JSON.stringify({ id, units: work.units, secret: `${work.note} made` }))],
+  }
 }
 
 const runs = new Map<string, number>()
@@ -82,7 +85,10 @@ async function answer(incoming: IncomingMessage, outgoing: ServerResponse): Prom
     outgoing.writeHead(500).end('broken')
     return
   }
-  outgoing.writeHead(200, { 'content-type': type, ...(path === '/binary' && { 'content-length': String(binaryBytes) }) })
+  outgoing.writeHead(200, {
+    'content-type': type,
+    ...(path === '/binary' && { 'content-length': String(binaryBytes) }),
+  })
   for (const [index, piece] of pieces.entries()) {
     if (failing && index >= pieces.length * 0.95 - 1) {
       write({ kind: 'failed', id, paymentHash })

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { type Arena } from './arena.ts'
-import { buy, pay, type Purchase, step } from './buyer.ts'
+import { buy, type Purchase, pay, step } from './buyer.ts'
 import { crashAt } from './crash.ts'
 import { readExecutions } from './execution-log.ts'
 import { eventually } from './processes.ts'
@@ -62,7 +62,8 @@ export async function zombie(arena: Arena): Promise<Purchase> {
   const first = arena.gateway
   first.signal('SIGSTOP')
   arena.kills++
-  for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(join(arena.dataDir, `ledger.lock${suffix}`), { force: true })
+  for (const suffix of ['', '-journal', '-wal', '-shm'])
+    rmSync(join(arena.dataDir, `ledger.lock${suffix}`), { force: true })
   const second = await arena.startSecond()
   const late = step(purchase, second)
   await eventually('the second run', () => runsFor(arena, purchase) === 2)
@@ -71,7 +72,7 @@ export async function zombie(arena: Arena): Promise<Purchase> {
   await early
   arena.open(hold, 2)
   await late
-  await buy(purchase, { ...arena, pay: arena.pay, url: second.url, patienceMs: 5_000 })
+  await buy(purchase, { pay: arena.pay, url: second.url, patienceMs: 5_000 })
   await first.kill()
   await second.kill()
   await arena.startGateway()
