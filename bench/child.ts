@@ -41,13 +41,17 @@ export function pin(pid: number, core: number): void {
 }
 
 async function message(child: ChildProcess): Promise<unknown> {
-  const [value] = (await Promise.race([once(child, 'message'), exitOf(child)])) as [unknown]
-  return value
-}
-
-async function exitOf(child: ChildProcess): Promise<never> {
-  const [code] = (await once(child, 'exit')) as [number]
-  throw new Error(`a benchmark process ended with code ${code}`)
+  const settled = new AbortController()
+  const { signal } = settled
+  try {
+    const ended = once(child, 'exit', { signal }).then(([code]) => {
+      throw new Error(`a benchmark process ended with code ${code}`)
+    })
+    const [value] = (await Promise.race([once(child, 'message', { signal }), ended])) as [unknown]
+    return value
+  } finally {
+    settled.abort()
+  }
 }
 
 /** Called in the child: tells its port once it listens, answers questions about CPU time, ends with its parent. */

@@ -6,8 +6,8 @@ import { type LoadResult, load } from './load.ts'
 import { get, post, revisionOf, tokenMaker } from './requests.ts'
 
 /**
- * `npm run bench`: the gateway against a bare hono + undici reverse proxy, on the same core, in one run. Every figure is
- * the median of several rounds in which the two take turns.
+ * `npm run bench`: the gateway against a bare hono + undici reverse proxy, and the fastest such proxy, on the same core, in
+ * one run. Every figure is the median of several rounds in which they take turns.
  */
 const rounds = Number(process.env.BENCH_ROUNDS ?? 5)
 const durationMs = Number(process.env.BENCH_MS ?? 1500)
@@ -28,15 +28,19 @@ interface Row {
   readonly scenario: string
   readonly connections: number
   readonly perSecond: number
-  readonly baselinePerSecond: number
+  readonly barePerSecond: number
+  readonly directPerSecond: number
+  /** To the bare proxy. */
   readonly ratio: number
+  readonly ratioToDirect: number
   readonly target: number
   readonly p50Ms: number
   readonly p99Ms: number
-  readonly baselineP50Ms: number
-  readonly baselineP99Ms: number
+  readonly bareP50Ms: number
+  readonly bareP99Ms: number
   readonly cpuUs: number
-  readonly baselineCpuUs: number
+  readonly bareCpuUs: number
+  readonly directCpuUs: number
 }
 
 if (canPin) pin(process.pid, loadCore)
@@ -44,7 +48,8 @@ const dataDirs = [0, 1].map(() => mkdtempSync(join(tmpdir(), 'turnpike-bench-'))
 const [stubData = '', devData = ''] = dataDirs
 const upstream = await startChild('upstream.ts', [], loadCore)
 const origin = `http://127.0.0.1:${upstream.port}`
-const baseline = await startChild('baseline.ts', [origin], gatewayCore)
+const bare = await startChild('baseline.ts', [origin, 'bare'], gatewayCore)
+const direct = await startChild('baseline.ts', [origin, 'direct'], gatewayCore)
 const stub = await startChild('gateway.ts', [origin, stubData, 'stub'], gatewayCore)
 const dev = await startChild('gateway.ts', [origin, devData, 'dev'], gatewayCore)
 
@@ -103,21 +108,28 @@ async function measure(proxy: Child, connections: number, next: () => Buffer | u
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 
+type Rate = Pick<LoadResult, 'perSecond'>
+const ratio = (ours: readonly Rate[], theirs: readonly Rate[]): number =>
+  median(ours.map((each, index) => each.perSecond / (theirs[index]?.perSecond ?? Number.NaN)))
+
 async function compare(
   { name, proxy, next, baseline: plain, expect, target }: Scenario,
   connections: number,
 ): Promise<Row> {
   const ours: (LoadResult & { cpuUs: number })[] = []
-  const theirs: (LoadResult & { cpuUs: number })[] = []
+  const bares: (LoadResult & { cpuUs: number })[] = []
+  const directs: (LoadResult & { cpuUs: number })[] = []
   process.stderr.write(`${name}, ${connections} ${connections === 1 ? 'connection' : 'connections'}\n`)
   for (let round = -1; round < rounds; round++) {
     if (name === 'first redemption')
       for (let made = tokens.length; made < 12_000; made++) tokens.push(post('/paid', newToken()))
-    const a = await measure(baseline, connections, plain, 200)
+    const a = await measure(bare, connections, plain, 200)
+    const c = await measure(direct, connections, plain, 200)
     const b = await measure(proxy, connections, next, expect)
     // The first round warms both up.
     if (round >= 0) {
-      theirs.push(a)
+      bares.push(a)
+      directs.push(c)
       ours.push(b)
     }
   }
@@ -127,15 +139,18 @@ async function compare(
     scenario: name,
     connections,
     perSecond: of(ours, 'perSecond'),
-    baselinePerSecond: of(theirs, 'perSecond'),
-    ratio: median(ours.map((each, index) => each.perSecond / (theirs[index]?.perSecond ?? Number.NaN))),
+    barePerSecond: of(bares, 'perSecond'),
+    directPerSecond: of(directs, 'perSecond'),
+    ratio: ratio(ours, bares),
+    ratioToDirect: ratio(ours, directs),
     target,
     p50Ms: of(ours, 'p50Ms'),
     p99Ms: of(ours, 'p99Ms'),
-    baselineP50Ms: of(theirs, 'p50Ms'),
-    baselineP99Ms: of(theirs, 'p99Ms'),
+    bareP50Ms: of(bares, 'p50Ms'),
+    bareP99Ms: of(bares, 'p99Ms'),
     cpuUs: of(ours, 'cpuUs'),
-    baselineCpuUs: of(theirs, 'cpuUs'),
+    bareCpuUs: of(bares, 'cpuUs'),
+    directCpuUs: of(directs, 'cpuUs'),
   }
 }
 
@@ -147,7 +162,7 @@ try {
     for (const connections of [1, 32]) rows.push(await compare(scenario, connections))
   }
 } finally {
-  await Promise.all([upstream, baseline, stub, dev].map((child) => child.stop()))
+  await Promise.all([upstream, bare, direct, stub, dev].map((child) => child.stop()))
   for (const dir of dataDirs) rmSync(dir, { recursive: true, force: true })
 }
 
@@ -156,28 +171,34 @@ const columns = [
   'conns',
   'req/s',
   'bare',
-  'ratio',
+  'direct',
+  '÷ bare',
   'target',
+  '÷ direct',
   'p50 ms',
   'bare',
   'p99 ms',
   'bare',
   'CPU µs',
   'bare',
+  'direct',
 ]
 const cells = rows.map((row) => [
   row.scenario,
   String(row.connections),
   row.perSecond.toFixed(0),
-  row.baselinePerSecond.toFixed(0),
+  row.barePerSecond.toFixed(0),
+  row.directPerSecond.toFixed(0),
   row.ratio.toFixed(2),
   row.target === 0 ? '–' : row.target.toFixed(2),
+  row.ratioToDirect.toFixed(2),
   row.p50Ms.toFixed(2),
-  row.baselineP50Ms.toFixed(2),
+  row.bareP50Ms.toFixed(2),
   row.p99Ms.toFixed(2),
-  row.baselineP99Ms.toFixed(2),
+  row.bareP99Ms.toFixed(2),
   row.cpuUs.toFixed(0),
-  row.baselineCpuUs.toFixed(0),
+  row.bareCpuUs.toFixed(0),
+  row.directCpuUs.toFixed(0),
 ])
 const widths = columns.map((title, index) => Math.max(title.length, ...cells.map((row) => row[index]?.length ?? 0)))
 const line = (row: readonly string[]) =>

@@ -4,19 +4,24 @@ import type { Catalog } from './catalog/catalog.ts'
 import { RevisionStore } from './catalog/revision-store.ts'
 import type { Config } from './config/config.ts'
 import type { Environment } from './config/environment.ts'
+import { DiskRoom } from './gateway/disk-room.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { Deliveries } from './gateway/redeem/deliveries.ts'
 import type { Jobs } from './gateway/redeem/jobs.ts'
 import { openKeys } from './keys/keys-file.ts'
 import { createRandomPool } from './keys/random-pool.ts'
+import { diskOf } from './ledger/data-disk.ts'
 import { openSqliteLedger } from './ledger/sqlite/sqlite-ledger.ts'
 import { createWallet } from './lightning/create-wallet.ts'
 import { createIssuer } from './lightning/issuer.ts'
 import { type Clock, systemClock } from './ports/clock.ts'
+import type { Disk } from './ports/disk.ts'
 import type { Ledger } from './ports/ledger.ts'
 import type { Wallet } from './ports/wallet.ts'
+import { measureGuards } from './telemetry/guard-metrics.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
 import { HttpUpstream } from './upstream/http-upstream.ts'
+import { openGuard } from './upstream/open-guard.ts'
 
 /** What lives as long as the process: ledger, keys, wallet, connections. The only file that knows the adapters. */
 export interface Context extends AsyncDisposable {
@@ -42,6 +47,8 @@ export interface ContextOptions {
   readonly clock?: Clock
   /** Instead of the configured one. */
   readonly wallet?: (dataDir: string, clock: Clock) => Wallet
+  /** Instead of the one that the data is on. */
+  readonly disk?: Disk
 }
 
 const pruneEveryMs = 60_000
@@ -88,6 +95,16 @@ export async function createContext(options: ContextOptions): Promise<Context> {
   })
   await revisions.adopt(catalog)
   const upstream = opened.use(new HttpUpstream())
+  const random = createRandomPool()
+  const { guard, healthChecks } = openGuard({ catalog: () => catalog, upstream, clock, events, random })
+  opened.use(healthChecks)
+  const room = new DiskRoom({
+    disk: options.disk ?? diskOf(dataDir),
+    clock,
+    reserveBytes: config.disk.reserveBytes,
+    onFailure: (cause) => events.unexpected('the disk of the ledger cannot be asked what is free', cause),
+  })
+  measureGuards(metrics.registry, { upstreams: () => guard.status(), disk: () => room.status() })
   opened.use(everyInterval(pruneEveryMs, () => prune(ledger, clock, telemetry)))
   const gateway: Gateway = {
     catalog: () => catalog,
@@ -96,10 +113,12 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     ledger,
     issuer: createIssuer(wallet, clock),
     upstream,
+    guard,
+    room,
     jobs,
     deliveries: new Deliveries(ledger, clock, (cause) => events.ledgerFailed('delivered', cause)),
     clock,
-    random: createRandomPool(),
+    random,
     events,
     settings: {
       invoiceExpiryMs: config.lightning.invoiceExpiryMs,

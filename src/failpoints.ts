@@ -37,7 +37,8 @@ interface Armed {
 
 /** @throws Error when what is asked for is not a failpoint: a crash test that never crashes proves nothing */
 export function readFailpoint(text: string): Armed {
-  const [, point = '', hits = '1', then = 'kill'] = /^((?:before:|after:)?\w+)(?::([1-9]\d*))?(?:=(\w+))?$/.exec(text) ?? []
+  const [, point = '', hits = '1', then = 'kill'] =
+    /^((?:before:|after:)?\w+)(?::([1-9]\d*))?(?:=(\w+))?$/.exec(text) ?? []
   const isPoint = point.includes(':') || (points as readonly string[]).includes(point)
   if (!isPoint || (then !== 'kill' && then !== 'stop')) throw new Error(`TURNPIKE_FAILPOINT: ${text} is no failpoint`)
   return { point, signal: then === 'kill' ? 'SIGKILL' : 'SIGSTOP', hitsLeft: Number(hits) }

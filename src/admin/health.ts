@@ -8,7 +8,8 @@ export function createHealthApp(readiness: Readiness, registry: Registry): Hono 
   app.get('/livez', (c) => c.json({ status: 'alive' }))
   app.get('/readyz', async (c) => {
     const answer = await readiness.check()
-    return answer.ready ? c.json({ status: 'ready' }) : c.json({ status: 'not ready', reason: answer.reason }, 503)
+    if (!answer.ready) return c.json({ status: 'not ready', reason: answer.reason }, 503)
+    return c.json({ status: 'ready', ...(answer.degraded.length > 0 && { degraded: answer.degraded }) })
   })
   app.get('/metrics', async (c) => c.text(await registry.metrics(), 200, { 'content-type': registry.contentType }))
   app.notFound((c) => c.json({ error: 'not found' }, 404))

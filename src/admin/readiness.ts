@@ -3,16 +3,27 @@ import type { Ledger } from '../ports/ledger.ts'
 
 export type ReadinessState =
   | { readonly kind: 'starting'; readonly reason: string }
-  | { readonly kind: 'serving'; readonly ledger: Pick<Ledger, 'probe'>; readonly clock: Clock }
+  | {
+      readonly kind: 'serving'
+      readonly ledger: Pick<Ledger, 'probe'>
+      readonly clock: Clock
+      /** What is amiss although requests may be sent here. */
+      readonly degraded?: () => Promise<readonly string[]>
+    }
   | { readonly kind: 'draining' }
 
-export type ReadinessAnswer = { readonly ready: true } | { readonly ready: false; readonly reason: string }
+export type ReadinessAnswer =
+  | { readonly ready: true; readonly degraded: readonly string[] }
+  | { readonly ready: false; readonly reason: string }
 
 /** A probe asked for again within this time gets the same answer. */
 const freshMs = 1_000
 const probeTimeoutMs = 2_000
 
-/** Whether requests should be sent here. A wallet that is down does not count: paid tokens must still redeem. */
+/**
+ * Whether requests should be sent here. A wallet that is down does not count: paid tokens must still redeem. Nor does a
+ * disk without room: stored results must still be delivered.
+ */
 export class Readiness {
   #state: ReadinessState = { kind: 'starting', reason: 'starting' }
   #probe: { atMs: number; answer: Promise<ReadinessAnswer> } | undefined
@@ -42,13 +53,18 @@ export class Readiness {
   }
 }
 
-async function probe({ ledger, clock }: Extract<ReadinessState, { kind: 'serving' }>): Promise<ReadinessAnswer> {
+async function probe({
+  ledger,
+  clock,
+  degraded,
+}: Extract<ReadinessState, { kind: 'serving' }>): Promise<ReadinessAnswer> {
   const timeout = new Promise<'timeout'>((resolve) => {
     setTimeout(() => resolve('timeout'), probeTimeoutMs).unref()
   })
   try {
     const outcome = await Promise.race([ledger.probe(clock.nowMs()), timeout])
-    return outcome === 'timeout' ? { ready: false, reason: 'the ledger does not answer' } : { ready: true }
+    if (outcome === 'timeout') return { ready: false, reason: 'the ledger does not answer' }
+    return { ready: true, degraded: (await degraded?.()) ?? [] }
   } catch {
     return { ready: false, reason: 'the ledger cannot be written' }
   }

@@ -4,6 +4,7 @@ import { paramNames, parsePattern } from '../config/service-key.ts'
 import { Catalog } from './catalog.ts'
 import { checkDefaults } from './check-defaults.ts'
 import { checkExamples } from './check-examples.ts'
+import { checkHealth } from './check-health.ts'
 import { checkPrice } from './check-price.ts'
 import { explainSchemaFault } from './check-schema.ts'
 import { contains, containsPath, overlaps } from './route.ts'
@@ -39,6 +40,7 @@ export function buildCatalog(config: Config): BuildOutcome {
   })
   checkNames(services, complain)
   checkRoutes(services, complain)
+  checkHealth(services, complain)
   for (const service of services) {
     const complainBelow = (path: ConfigPath, message: string) => complain([...service.config.path, ...path], message)
     const { schema, query } = service.config.request
@@ -87,6 +89,12 @@ function checkService(service: ServiceConfig, config: Config, complain: Complain
     if (template.rest && !key.rest)
       complain([...path, 'upstream'], 'ends in `*`, but the path it is filled from does not')
   }
+  if (service.upstreamJob && service.stream) {
+    complain(
+      [...path, 'stream'],
+      'has nothing to send on while `upstream_job` waits for the result; remove one of them',
+    )
+  }
   if (service.charge.when === 'on_delivery') {
     complain([...path, 'charge'], 'no configured wallet can hold a payment; use `charge: upfront`')
   }
@@ -94,11 +102,12 @@ function checkService(service: ServiceConfig, config: Config, complain: Complain
 }
 
 /** What a free route cannot keep would look as if it were kept. */
-function checkFree({ path, request, result }: ServiceConfig, complain: Complain): void {
+function checkFree({ path, request, result, upstreamJob }: ServiceConfig, complain: Complain): void {
   const advice = 'has no effect on a free route, whose requests and answers pass straight through; remove it'
   if (request.schema !== undefined) complain([...path, 'request', 'schema'], advice)
   if (request.query !== undefined) complain([...path, 'request', 'query'], advice)
   if (result.schema !== undefined) complain([...path, 'result', 'schema'], advice)
+  if (upstreamJob) complain([...path, 'upstream_job'], advice)
 }
 
 /** A schema that no request would ever be judged by, or that no request could come to. */

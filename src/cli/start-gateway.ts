@@ -19,7 +19,7 @@ export interface StartOptions {
   readonly onFatal: (cause: unknown) => void
   readonly onWaiting?: () => void
   readonly telemetry?: Pick<TelemetryOptions, 'destination' | 'level'>
-  readonly overrides?: Pick<ContextOptions, 'clock' | 'wallet'>
+  readonly overrides?: Pick<ContextOptions, 'clock' | 'wallet' | 'disk'>
 }
 
 export interface RunningGateway extends AsyncDisposable {
@@ -88,8 +88,13 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
       ...options.overrides,
     }),
   )
-  readiness.set({ kind: 'serving', ledger: context.ledger, clock: context.clock })
   const running = context
+  readiness.set({
+    kind: 'serving',
+    ledger: running.ledger,
+    clock: running.clock,
+    degraded: async () => ((await running.gateway.room.status()).isShort ? ['disk_short'] : []),
+  })
   const owned = opened.move()
   return {
     publicUrl: `http://${formatAddress(publicListener.address)}`,
@@ -99,6 +104,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     telemetry,
     async [Symbol.asyncDispose]() {
       readiness.set({ kind: 'draining' })
+      jobs.handOver()
       // No new connections, while the requests that are here and the jobs that belong to nobody come to their end;
       // probes are answered until then, and no request meets a closed ledger.
       await publicListener[Symbol.asyncDispose]()

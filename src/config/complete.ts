@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import type { Config, ServiceConfig, WalletConfig } from './config.ts'
+import { shareLimits } from './limits.ts'
 import type { ConfigPath, Place } from './problem.ts'
 import { isLoopback } from './scalars.ts'
 import { longestTokenTtlMs, type TopInput } from './schema.ts'
@@ -15,8 +16,9 @@ export interface FileFrame {
 }
 
 /** The rules that join sections of the file, and the finished configuration. */
-export function complete(input: TopInput, services: readonly ServiceConfig[], frame: FileFrame): Config {
+export function complete(input: TopInput, parsed: readonly ServiceConfig[], frame: FileFrame): Config {
   const { onProblem, broken } = frame
+  const services = shareLimits(parsed, input.defaults, onProblem)
   checkAdmin(input, onProblem)
   checkTimeouts(input.defaults.timeout, input.defaults.timeout, ['defaults', 'timeout'], onProblem)
   if (input.lightning.invoice_expiry < 1000)
@@ -32,6 +34,7 @@ export function complete(input: TopInput, services: readonly ServiceConfig[], fr
     publicUrl: input.public_url?.replace(/\/$/, ''),
     contact: input.contact,
     dataDir: resolve(frame.baseDir, input.data),
+    disk: { reserveBytes: input.disk.reserve },
     site: input.site,
     lightning: {
       wallets: readWallets(input.lightning.wallet, onProblem),
@@ -60,16 +63,21 @@ function checkAdmin({ admin }: TopInput, onProblem: OnProblem): void {
 const retryWindowMs = 10 * 60_000
 
 function checkTokenTtl({ lightning, l402 }: TopInput, services: readonly ServiceConfig[], onProblem: OnProblem): void {
-  const calls = services.filter(({ price }) => price !== 'free').map(({ timeouts }) => timeouts.totalMs)
+  const calls = services.filter(({ price }) => price !== 'free').map(longestCallMs)
   const needed = lightning.invoice_expiry + Math.max(0, ...calls) + retryWindowMs
+  const waits = services.some((service) => longestCallMs(service) > service.timeouts.totalMs)
   if (l402.token_ttl < needed) {
     onProblem(
       ['l402', 'token_ttl'],
-      `is ${inWords(l402.token_ttl)} and must be at least ${inWords(needed)}: an invoice paid in its last second (${inWords(lightning.invoice_expiry)}), the longest call (${inWords(Math.max(0, ...calls))}) and a retry (${inWords(retryWindowMs)})`,
+      `is ${inWords(l402.token_ttl)} and must be at least ${inWords(needed)}: an invoice paid in its last second (${inWords(lightning.invoice_expiry)}), the longest call${waits ? ' with its wait for a turn' : ''} (${inWords(Math.max(0, ...calls))}) and a retry (${inWords(retryWindowMs)})`,
     )
   }
   if (l402.token_ttl > longestTokenTtlMs) onProblem(['l402', 'token_ttl'], 'must be at most 366d')
 }
+
+/** With the wait for a turn, where calls have to wait. */
+const longestCallMs = ({ timeouts, upstream }: ServiceConfig): number =>
+  timeouts.totalMs + (upstream.maxConcurrent === undefined ? 0 : (upstream.maxQueueWaitMs ?? 0))
 
 /** As a time in the file is written; whole minutes where there are some, rounded up. */
 function inWords(ms: number): string {

@@ -2,6 +2,7 @@ import type { PriceSpec } from '../pricing/spec.ts'
 import type { ConfigPath, Place } from './problem.ts'
 import type { ListenAddress } from './scalars.ts'
 import type { ServiceKey } from './service-key.ts'
+import type { AnswerPath, UrlTemplate } from './template.ts'
 
 /** The configuration after it was read, completed with defaults and checked; frozen. */
 export interface Config {
@@ -15,6 +16,7 @@ export interface Config {
   readonly contact: string | undefined
   /** Absolute. */
   readonly dataDir: string
+  readonly disk: { readonly reserveBytes: number }
   readonly site: { readonly prefix: string; readonly title: string }
   readonly lightning: {
     readonly wallets: readonly WalletConfig[]
@@ -45,6 +47,8 @@ export interface ServiceConfig {
   readonly price: PriceSpec | 'free'
   readonly request: RequestConfig
   readonly upstream: UpstreamConfig
+  /** The upstream answers with an id and makes the result later. */
+  readonly upstreamJob: UpstreamJobConfig | undefined
   readonly timeouts: Timeouts
   readonly charge: Charge
   readonly stream: boolean
@@ -93,9 +97,66 @@ export interface UpstreamConfig {
   readonly headers: Readonly<Record<string, string>>
   /** Lower-case names. */
   readonly forwardHeaders: readonly string[]
+  /** Paid calls at the same time; undefined: any number. */
   readonly maxConcurrent: number | undefined
+  /** Calls that may wait for their turn. */
   readonly maxQueued: number | undefined
+  readonly maxQueueWaitMs: number | undefined
+  /** Undefined: nothing was said of it here. */
+  readonly breaker: BreakerConfig | 'off' | undefined
+  readonly health: HealthConfig | undefined
   readonly ca: string | undefined
+}
+
+export interface BreakerConfig {
+  /** In a row. */
+  readonly failures: number
+  /** Above 0, up to 1. */
+  readonly ratio: number
+  readonly windowMs: number
+  readonly cooldownMs: number
+}
+
+export interface HealthConfig {
+  readonly path: string
+  readonly everyMs: number
+  readonly timeoutMs: number
+  /** Statuses of a good answer; undefined: any 2xx. */
+  readonly expect: readonly number[] | undefined
+  /** Of the upstream itself; lower-case names. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export interface UpstreamJobConfig {
+  /** Where the answer to the request says what the work is called. */
+  readonly id:
+    | { readonly kind: 'field'; readonly path: AnswerPath }
+    /** Lower case. */
+    | { readonly kind: 'header'; readonly name: string }
+  readonly poll: {
+    readonly url: UrlTemplate
+    readonly everyMs: number
+    /** The pause grows up to this. */
+    readonly upToMs: number
+    /** Of one call: the request or a question. */
+    readonly timeoutMs: number
+  }
+  readonly state: {
+    readonly path: AnswerPath
+    readonly done: readonly string[]
+    readonly failed: readonly string[]
+  }
+  readonly result: /** The last answer itself. */
+    | { readonly kind: 'answer' }
+    | {
+        readonly kind: 'field'
+        readonly path: AnswerPath
+        readonly as: 'json' | 'text' | 'base64'
+        readonly contentType: string
+      }
+    | { readonly kind: 'url'; readonly url: UrlTemplate }
+  /** Where URLs may lead: the upstream's own origin first. */
+  readonly origins: readonly string[]
 }
 
 export interface ExampleConfig {

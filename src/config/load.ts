@@ -8,6 +8,7 @@ import { asBlock, readDocument, type SettingsDocument } from './document.ts'
 import { type Environment, expandEnvironment } from './environment.ts'
 import { explain, type Finding } from './explain.ts'
 import { type InlineOptions, inlineFiles, reason } from './files.ts'
+import { shareLimits } from './limits.ts'
 import { ConfigError, type ConfigPath, type Place, type Problem } from './problem.ts'
 import { fileSchema, serviceSchema, type TopInput, topSchema } from './schema.ts'
 import { readService } from './service.ts'
@@ -184,8 +185,9 @@ export function readDefinition(definition: ServiceDefinition, environment: Envir
       })
     : undefined
   if (!parsed.success) onProblem([], parsed.error.message)
-  if (!service || problems.length > 0) throw new ConfigError(problems)
-  return service
+  const [whole] = service ? shareLimits([service], defaults, onProblem) : []
+  if (!whole || problems.length > 0) throw new ConfigError(problems)
+  return whole
 }
 
 interface Inlined {

@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { devWalletOptions } from '../lightning/dev/options.ts'
+import { breaker, limitsShape } from './limits-schema.ts'
 import { priceSchema } from './price.ts'
 import { durationMs, filePath, httpUrl, listenAddress, sizeBytes, slug } from './scalars.ts'
+import { upstreamJobSchema } from './upstream-job.ts'
 
 /**
  * The configuration file. This is the one source of its types, defaults, reference and editor schema. What is checked
@@ -34,8 +36,7 @@ const upstreamShape = {
   ),
   headers: headers.optional(),
   forward_headers: forwardHeaders.optional(),
-  max_concurrent: z.int().positive().describe('Calls at the same time; more wait').optional(),
-  max_queued: z.int().min(0).describe('Calls that may wait when `max_concurrent` are running; more get 503').optional(),
+  ...limitsShape,
   ca: z
     .string()
     .describe('PEM certificates of the authorities to trust for this upstream, instead of the usual ones')
@@ -44,6 +45,7 @@ const upstreamShape = {
 }
 
 const namedUpstream = z.strictObject(upstreamShape)
+export type UpstreamInput = z.output<typeof namedUpstream>
 
 const upstreamRef = z
   .union([
@@ -147,6 +149,9 @@ export const serviceSchema = z.strictObject(
       })
       .describe('What a result may look like and how long it is kept')
       .optional(),
+    upstream_job: upstreamJobSchema
+      .describe('For an upstream that answers with an id and makes the result later; `timeout` is for all of it')
+      .optional(),
     timeout: timeouts.optional(),
     attempts: z.int().min(1).max(20).describe(attemptsMeaning).optional(),
     stream: z
@@ -207,6 +212,14 @@ export const fileSchema = z.strictObject({
     .string()
     .describe('Directory of ledger, keys and development wallet; relative to this file')
     .default('./data'),
+  disk: z
+    .strictObject({
+      reserve: sizeBytes
+        .describe('What has to stay free on the disk of `data` besides room for the largest results under way')
+        .prefault('256MiB'),
+    })
+    .prefault({})
+    .describe('Room for results; where it is short nothing is sold and no payment is taken'),
   site: z
     .strictObject({
       prefix: z
@@ -248,6 +261,7 @@ export const fileSchema = z.strictObject({
         .prefault({})
         .describe('Requests'),
       attempts: z.int().min(1).max(20).describe(attemptsMeaning).default(3),
+      breaker: breaker.optional(),
     })
     .prefault({})
     .describe('What services take over that do not say otherwise'),

@@ -11,10 +11,12 @@ import type {
   UpstreamConfig,
 } from './config.ts'
 import { reason } from './files.ts'
+import { readLimits } from './limits.ts'
 import { nearest } from './nearest.ts'
 import type { ConfigPath } from './problem.ts'
 import { type ExampleInput, maxBodyBytes, type ServiceInput, type TopInput } from './schema.ts'
 import { parsePattern, parseServiceKey, slugOf } from './service-key.ts'
+import { readUpstreamJob } from './upstream-job.ts'
 
 /** One parsed service, its shared upstream and the defaults → {@link ServiceConfig}. */
 export interface ServiceContext {
@@ -63,6 +65,9 @@ export function readService(
       unknownFields: request?.unknown_fields ?? 'reject',
     },
     upstream,
+    upstreamJob:
+      input.upstream_job &&
+      readUpstreamJob(input.upstream_job, upstream.origin, [...path, 'upstream_job'], context.onProblem),
     timeouts: readTimeouts(input.timeout ?? context.defaults.timeout, context.defaults.timeout),
     charge: readCharge(input.charge),
     stream: input.stream,
@@ -107,8 +112,7 @@ function readUpstream(input: ServiceInput, path: ConfigPath, context: ServiceCon
     forwardHeaders: [...(shared.forward_headers ?? []), ...(input.forward_headers ?? [])].map((name) =>
       name.toLowerCase(),
     ),
-    maxConcurrent: shared.max_concurrent,
-    maxQueued: shared.max_queued,
+    ...readLimits(shared, lower(shared.headers), context.defaults),
     ca: shared.ca,
   }
 }

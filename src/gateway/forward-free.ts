@@ -3,6 +3,7 @@ import type { Service } from '../catalog/service.ts'
 import { GatewayError } from '../errors.ts'
 import type { ClientFacts, UpstreamEnd, UpstreamHead } from '../ports/upstream.ts'
 import type { Gateway } from './gateway.ts'
+import { couldNotConnect } from './redeem/call-health.ts'
 import type { Target } from './request/target.ts'
 import { commonHeaders, writeHead } from './respond.ts'
 import type { RequestScope } from './scope.ts'
@@ -56,6 +57,9 @@ export async function forwardFree(
     outgoing.end()
     return
   }
+  // All that a free call tells of its upstream: anybody may make one, so what a client could bring about must not stop
+  // the sale; and that it is answered does not prove that what is sold can be made.
+  if (couldNotConnect(end)) gateway.guard.unreachable(config.upstream)
   if (head) outgoing.destroy()
   else if (!left.signal.aborted) throw noAnswer(end)
 }

@@ -1,12 +1,14 @@
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Service } from '../catalog/service.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { UpstreamGuard } from '../ports/guard.ts'
 import type { InvoiceIssuer } from '../ports/issuer.ts'
 import type { KeyRing } from '../ports/keys.ts'
 import type { Ledger } from '../ports/ledger.ts'
 import type { Revisions } from '../ports/revisions.ts'
 import type { Upstream } from '../ports/upstream.ts'
 import type { Events } from '../telemetry/events.ts'
+import type { DiskRoom } from './disk-room.ts'
 import type { Deliveries } from './redeem/deliveries.ts'
 import type { Jobs } from './redeem/jobs.ts'
 
@@ -19,6 +21,8 @@ export interface Gateway {
   readonly ledger: Ledger
   readonly issuer: InvoiceIssuer
   readonly upstream: Upstream
+  readonly guard: UpstreamGuard
+  readonly room: DiskRoom
   readonly jobs: Jobs
   readonly deliveries: Deliveries
   readonly clock: Clock

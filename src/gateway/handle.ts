@@ -7,6 +7,7 @@ import { judgeAppended } from '../l402/caveats.ts'
 import type { GenuineToken } from '../l402/token.ts'
 import { authorize, type Verdict } from './authorize.ts'
 import { makeChallenge, sendChallenge } from './challenge.ts'
+import { mustBeDeliverable } from './deliverable.ts'
 import { forwardFree } from './forward-free.ts'
 import type { Gateway } from './gateway.ts'
 import { answerOptions } from './options.ts'
@@ -14,6 +15,7 @@ import { quote } from './quote.ts'
 import { answerRedemption } from './redeem/answer.ts'
 import { redeem } from './redeem/redeem.ts'
 import { clientFacts, headerLines } from './request/headers.ts'
+import { readPreferences } from './request/prefer.ts'
 import { readRequest, type WholeRequest } from './request/read.ts'
 import { readTarget, type Target } from './request/target.ts'
 import type { RequestScope } from './scope.ts'
@@ -142,6 +144,7 @@ async function spend(
     case 'hold':
       break
   }
+  const preferences = readPreferences(headerLines(incoming, 'prefer'))
   reach('verified')
   const outcome = await redeem(gateway, {
     ...owner,
@@ -152,10 +155,20 @@ async function spend(
     client: request.client,
     requestId: scope.id,
     wantsNew: incoming.headers['l402-new'] === '1',
+    waiting: { left: whenLeft(outgoing), wait: (waiting) => scope.wait(waiting) },
+    respondAsync: preferences.respondAsync,
   })
   if (outcome.kind === 'challenge') return { code: outcome.code }
-  await answerRedemption(gateway, incoming, outgoing, scope, token, outcome)
+  await answerRedemption(gateway, incoming, outgoing, scope, { token, preferences }, outcome)
   return undefined
+}
+
+/** Aborts when the connection is done with the answer, or gone. */
+function whenLeft(outgoing: ServerResponse): AbortSignal {
+  if (outgoing.destroyed) return AbortSignal.abort()
+  const left = new AbortController()
+  outgoing.once('close', () => left.abort())
+  return left.signal
 }
 
 async function sell(
@@ -170,6 +183,7 @@ async function sell(
   const service = offered(today)
   const params = service.match(request.target) ?? new Map<string, string>()
   const { price } = quote(service.contract, { ...request.parts, params }, gateway.issuer.unitMsat)
+  await mustBeDeliverable(gateway, service)
   const sale = { service, price, binding: request.binding, code, detail }
   sendChallenge(gateway, incoming, outgoing, scope, sale, await makeChallenge(gateway, scope, sale))
 }

@@ -8,7 +8,7 @@ import type { RequestScope } from './scope.ts'
 
 /** Browsers' clients may read these. */
 const exposedHeaders =
-  'WWW-Authenticate, L402-Payment, Idempotent-Replayed, Location, Retry-After, Server-Timing, X-Request-Id, Link'
+  'WWW-Authenticate, L402-Payment, Idempotent-Replayed, Location, Preference-Applied, Accept-Ranges, Content-Range, ETag, Retry-After, Server-Timing, X-Request-Id, Link'
 
 export const corsHeaders: Readonly<Record<string, string>> = {
   'access-control-allow-origin': '*',

@@ -89,6 +89,8 @@ export interface ClaimRequest {
   readonly resultTtlMs: number
   /** Take over a `running` row: the caller knows that no job of this process runs for it. */
   readonly takeover: boolean
+  /** Kept with the claim, so that the job can be run again without the buyer sending the request. */
+  readonly sealedRequest?: Uint8Array
 }
 
 /** The job as it was claimed; its epoch is the caller's to write with. */
@@ -101,6 +103,8 @@ export interface ClaimedJob {
   /** An earlier run had shown bytes. */
   readonly shown: boolean
   readonly rebound: boolean
+  /** Sealed: where an asynchronous upstream keeps the work of this generation, if an earlier run began it. */
+  readonly upstreamRef: Uint8Array | undefined
 }
 
 export type ClaimOutcome =
@@ -133,7 +137,10 @@ export interface FailRequest {
   readonly code: string
   /** Counts towards giving up. */
   readonly counted: boolean
-  /** The upstream gave a complete answer, so the next call must not be taken for a repetition of this one. */
+  /**
+   * The upstream gave a complete answer, so the next call must not be taken for a repetition of this one. What the
+   * upstream was doing under a reference is forgotten with it.
+   */
   readonly nextGeneration: boolean
   readonly retryAtMs: number
   /** A refusal is stored like a result; otherwise empty, and what was appended is deleted. */
@@ -188,12 +195,18 @@ export interface Ledger extends AsyncDisposable {
   /** Commits that bytes are about to be shown. */
   show(paymentHash: string, epoch: number): Promise<boolean>
   append(paymentHash: string, epoch: number, frames: readonly Frame[]): Promise<boolean>
+  /** Keeps the sealed request of a running job that has none. `true` also where it has one already. */
+  keepRequest(paymentHash: string, epoch: number, sealed: Uint8Array): Promise<boolean>
+  /** Keeps where an asynchronous upstream does the work, so that a later run asks there instead of beginning it anew. */
+  keepUpstreamRef(paymentHash: string, epoch: number, sealed: Uint8Array): Promise<boolean>
   /** Stores the rest and makes the payment spent, in one transaction. */
   capture(request: CaptureRequest): Promise<boolean>
   fail(request: FailRequest): Promise<boolean>
   /** Notes the first delivery. May be delayed and grouped; not awaited by a delivery. */
   delivered(paymentHash: string, nowMs: number): Promise<void>
   read(paymentHash: string): Promise<PaymentRecord | undefined>
+  /** The request as it was kept; undefined when none was, or when the job is over and it has been deleted. */
+  sealedRequest(paymentHash: string): Promise<Uint8Array | undefined>
   /** Frames in order from `fromSeq`, as many as fit in `maxBytes` but at least one. */
   frames(paymentHash: string, epoch: number, fromSeq: number, maxBytes: number): Promise<Frame[]>
   /**

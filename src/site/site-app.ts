@@ -1,8 +1,10 @@
 import type { HttpBindings } from '@hono/node-server'
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono } from 'hono'
 import { type ErrorCode, errorCatalogue } from '../errors.ts'
 import { priceRule } from '../gateway/challenge.ts'
 import type { Gateway } from '../gateway/gateway.ts'
+import { handleJob } from '../gateway/job-resource/handle-job.ts'
 import { quoteRequest } from '../gateway/quote-request.ts'
 import type { RequestScope } from '../gateway/scope.ts'
 
@@ -16,8 +18,8 @@ export function createSiteApp(prefix: string): Hono<SiteEnvironment> {
   app.options('/*', (c) =>
     c.body(null, 204, {
       ...corsHeaders,
-      'access-control-allow-methods': 'GET, POST, OPTIONS',
-      'access-control-allow-headers': 'Content-Type, Authorization, Prefer',
+      'access-control-allow-methods': 'GET, HEAD, POST, OPTIONS',
+      'access-control-allow-headers': 'Content-Type, Authorization, Prefer, Range, If-Range',
     }),
   )
   app.get('/services', (c) => c.json({ services: listServices(c.var.gateway) }, 200, corsHeaders))
@@ -30,6 +32,12 @@ export function createSiteApp(prefix: string): Hono<SiteEnvironment> {
     const url = (c.env.incoming.url ?? '').slice(prefix.length + '/quote'.length)
     const answer = await quoteRequest(c.var.gateway, c.env.incoming, c.var.scope, url)
     return c.json(answer, 200, corsHeaders)
+  })
+  app.all('/jobs/*', async (c) => {
+    const { incoming, outgoing } = c.env
+    const [path = ''] = (incoming.url ?? '').slice(prefix.length + '/jobs/'.length).split('?')
+    await handleJob(c.var.gateway, incoming, outgoing, c.var.scope, path)
+    return RESPONSE_ALREADY_SENT
   })
   return app
 }

@@ -21,6 +21,10 @@ export interface Events {
   /** A run ended without the ledger knowing: another one has begun, or nothing can be stored. */
   lost(job: JobFacts, cause: unknown): void
   delivered(job: JobFacts, replayed: boolean): void
+  /** An upstream counts as down from now on, or no longer does. @param by what opened it */
+  breaker(upstream: string, state: 'open' | 'half_open' | 'closed', by: string | undefined): void
+  /** A paid call had its turn at an upstream, or gave up waiting for it. */
+  queued(upstream: string, waitedMs: number): void
   ledgerFailed(operation: string, cause: unknown): void
   /** Something that should not happen. */
   unexpected(what: string, cause: unknown, requestId?: string): void

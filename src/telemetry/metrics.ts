@@ -47,6 +47,16 @@ export class Metrics {
     [],
     [1, 2, 4, 8, 16, 32, 64, 128],
   )
+  readonly breakerChanges = this.#counter('upstream_breaker_changes_total', 'Breakers opened and closed', [
+    'upstream',
+    'state',
+  ])
+  readonly queueSeconds = this.#histogram(
+    'upstream_queue_wait_seconds',
+    'Paid calls waiting for their turn',
+    ['upstream'],
+    callSeconds,
+  )
   readonly ledgerErrors = this.#counter('ledger_errors_total', 'Ledger operations that failed', ['operation'])
   readonly paidWithoutResult = this.#counter('paid_without_result_total', 'Payments given up: the alert to set', [
     'service',

@@ -73,6 +73,15 @@ export function recordEvents(logger: Logger, metrics: Metrics): Events {
       metrics.deliveries.inc({ service: job.service, replayed: String(replayed) })
       logger.debug({ event: 'delivered', ...facts(job), replayed }, 'result delivered')
     },
+    breaker(upstream, state, by) {
+      metrics.breakerChanges.inc({ upstream, state })
+      const line = { event: 'breaker', upstream, state, by }
+      if (state === 'closed') logger.info(line, 'the upstream is sold again')
+      else logger.warn(line, 'the upstream counts as down: nothing of it is sold')
+    },
+    queued(upstream, waitedMs) {
+      metrics.queueSeconds.observe({ upstream }, waitedMs / 1000)
+    },
     ledgerFailed(operation, cause) {
       metrics.ledgerErrors.inc({ operation })
       logger.error({ event: 'ledger_failed', operation, reason: reason(cause) }, 'a ledger operation failed')

@@ -17,10 +17,10 @@ const services = readdirSync(cases)
   .flatMap((name) => load(name).config?.services ?? [])
   .map((service): [string, ServiceConfig] => [service.keyText, service])
 
-/** All but where it stood, what it was called there, and what only shows. */
+/** All but where it stood, what it was called there, what only shows, and the limits, which belong to the upstream. */
 const lasting = ({ path: _path, keyText: _key, examples: _examples, upstream, ...rest }: ServiceConfig) => {
-  const { name: _name, ...address } = upstream
-  return { ...rest, upstream: address }
+  const { origin, path, headers, forwardHeaders, ca } = upstream
+  return { ...rest, upstream: { origin, path, headers, forwardHeaders, ca } }
 }
 
 describe('a service that is read again from its definition is the same', () => {

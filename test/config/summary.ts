@@ -3,7 +3,7 @@ import type { Catalog } from '#src/catalog/catalog.ts'
 import { priceExample } from '#src/catalog/check-examples.ts'
 import type { Service } from '#src/catalog/service.ts'
 import { formatAddress } from '#src/cli/listen.ts'
-import type { Config } from '#src/config/config.ts'
+import type { Config, UpstreamConfig } from '#src/config/config.ts'
 import { sats } from '#src/pricing/price.ts'
 import { priceRange } from '#src/pricing/range.ts'
 
@@ -41,8 +41,11 @@ function summariseService(service: Service) {
       to: `${upstream.origin}${upstream.path ?? ' (path of the request)'}`,
       headers: upstream.headers,
       forwardHeaders: upstream.forwardHeaders,
-      maxConcurrent: upstream.maxConcurrent,
-      maxQueued: upstream.maxQueued,
+      ...(upstream.maxConcurrent !== undefined && {
+        queue: `${upstream.maxConcurrent} at once, ${upstream.maxQueued} wait for ${upstream.maxQueueWaitMs} ms`,
+      }),
+      breaker: summariseBreaker(upstream.breaker),
+      health: upstream.health,
       ca: upstream.ca,
     },
     timeouts: `total ${timeouts.totalMs}, first byte ${timeouts.firstByteMs}, idle ${timeouts.idleMs}`,
@@ -51,6 +54,14 @@ function summariseService(service: Service) {
     limits: `body ${contract.maxBodyBytes}, result ${result.maxBytes} for ${result.ttlMs} ms, ${config.attempts} attempts`,
     flags: (['stream', 'allowUnframed', 'websocket'] as const).filter((flag) => config[flag]),
   }
+}
+
+/** Undefined where it is the usual one. */
+function summariseBreaker(breaker: UpstreamConfig['breaker']): string | undefined {
+  if (typeof breaker !== 'object') return breaker
+  const { failures, ratio, windowMs, cooldownMs } = breaker
+  const text = `${failures} failures, ${ratio} of ${windowMs} ms, sells nothing for ${cooldownMs} ms`
+  return text === '5 failures, 0.5 of 60000 ms, sells nothing for 10000 ms' ? undefined : text
 }
 
 const bodyForms = ({ json, multipart }: { json: boolean; multipart: boolean }) =>

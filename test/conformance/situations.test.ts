@@ -17,6 +17,7 @@ const ages = { minted: minute, kept: 2 * hour, over: 5 * hour } as const
 
 const config = (upstream: string) => `
 l402: { token_ttl: 1h }
+defaults: { breaker: off }
 services:
   POST /make: { name: make, upstream: "${upstream}", price: { flat: 7 }, attempts: 1, result: { ttl: 3h } }
   POST /brief: { name: brief, upstream: "${upstream}", price: { flat: 7 }, result: { ttl: 30m } }

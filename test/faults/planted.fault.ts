@@ -46,9 +46,8 @@ const planted: readonly Planted[] = [
       },
       {
         file: 'src/ledger/sqlite/job-table.ts',
-        was: "SET state = 'running', epoch = epoch + 1, salt = :salt, result_ttl = :resultTtlMs,\n         finished_at = NULL",
-        becomes:
-          "SET state = 'running', epoch = 1, salt = :salt, result_ttl = :resultTtlMs,\n         finished_at = NULL",
+        was: "SET state = 'running', epoch = epoch + 1, salt = :salt, result_ttl = :resultTtlMs,\n         sealed_request",
+        becomes: "SET state = 'running', epoch = 1, salt = :salt, result_ttl = :resultTtlMs,\n         sealed_request",
       },
       {
         file: 'src/ledger/sqlite/job-table.ts',
@@ -63,8 +62,9 @@ const planted: readonly Planted[] = [
     changes: [
       {
         file: 'src/ledger/sqlite/job-table.ts',
-        was: "result_bytes = :resultBytes, last_code = NULL\n       WHERE ${ofPayment} AND epoch = :epoch AND state = 'running'",
-        becomes: "result_bytes = :resultBytes, last_code = NULL\n       WHERE ${ofPayment} AND state = 'running'",
+        was: "result_bytes = :resultBytes, last_code = NULL, sealed_request = NULL, upstream_ref = NULL\n       WHERE ${ofPayment} AND epoch = :epoch AND state = 'running'",
+        becomes:
+          "result_bytes = :resultBytes, last_code = NULL, sealed_request = NULL, upstream_ref = NULL\n       WHERE ${ofPayment} AND state = 'running'",
       },
     ],
     breaks: /P[23]/,

@@ -27,6 +27,7 @@ const prompt = 'canary-of-the-prompt-6f1c'
 const made = 'canary-of-the-result-93ab'
 const mishap = 'canary-of-the-upstream-error-07de'
 const config = (upstream: string) => `
+defaults: { breaker: off }
 services:
   POST /make: { name: make, upstream: "${upstream}", price: { flat: 7 } }
   POST /stream: { name: stream, upstream: "${upstream}", price: { flat: 7 }, stream: true }
@@ -123,7 +124,10 @@ test('no key and nonce ever meet twice, over all epochs, refusals, other request
     fc.asyncProperty(anyLife, async (life) => {
       const clock = new TestClock(Date.now())
       await using upstream = await openUpstream()
-      let gateway = await openGateway({ config: makeShop(upstream.url, 'attempts: 20'), clock })
+      let gateway = await openGateway({
+        config: `defaults: { breaker: off }\n${makeShop(upstream.url, 'attempts: 20')}`,
+        clock,
+      })
       const request: Sent = { path: '/make', body: { prompt: 'a cat' } }
       let payment = await payFor(gateway, request)
       for (const [index, act] of life.entries()) {

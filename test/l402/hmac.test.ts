@@ -1,7 +1,7 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, hkdfSync } from 'node:crypto'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { hmacSha256 } from '#src/l402/hmac.ts'
+import { hkdfSha256, hmacSha256 } from '#src/l402/hmac.ts'
 
 test.for([
   [
@@ -41,4 +41,13 @@ test('HMAC-SHA256 is that of node:crypto for keys and data of every length', () 
 test.for([0, 63, 64, 65])('HMAC-SHA256 with a key of %d bytes is that of node:crypto', (length) => {
   const key = Buffer.alloc(length, 0xc3)
   expect(hmacSha256(key, Buffer.from('data'))).toEqual(createHmac('sha256', key).update('data').digest())
+})
+
+test('HKDF-SHA256 is that of node:crypto for every secret, salt and info', () => {
+  const bytes = (maxLength: number) => fc.uint8Array({ maxLength, size: 'max' })
+  fc.assert(
+    fc.property(bytes(100), bytes(100), bytes(200), (secret, salt, info) => {
+      expect(hkdfSha256(secret, salt, info)).toEqual(Buffer.from(hkdfSync('sha256', secret, salt, info, 32)))
+    }),
+  )
 })

@@ -52,7 +52,6 @@ export class LedgerModel {
     const { requestHash, rev } = request
     begin(job, request)
     Object.assign(job, { requestHash, rev, rebound: true, generation: job.generation + 1, attempts: 0, failures: 0 })
-    job.pruned = false
     return 'claimed'
   }
 
@@ -132,5 +131,5 @@ export class LedgerModel {
 const honouredUntilMs = (job: ModelJob) => Math.max(job.mintedExpiry * 1000, job.keepUntilMs)
 
 function begin(job: ModelJob, { resultTtlMs }: ClaimRequest): void {
-  Object.assign(job, { state: 'running', epoch: job.epoch + 1, frames: [], resultTtlMs })
+  Object.assign(job, { state: 'running', epoch: job.epoch + 1, frames: [], pruned: false, resultTtlMs })
 }

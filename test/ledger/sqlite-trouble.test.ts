@@ -109,14 +109,14 @@ describe('a ledger that is open', () => {
     await ledger.claim(claim)
     const operations = [
       ledger.append(claim.paymentHash, 1, [makeFrame(0, Buffer.alloc(2 ** 24))]),
-      ledger.read(claim.paymentHash),
+      ledger.frames(claim.paymentHash, 1, 0, 2 ** 20),
     ]
     const ending = threads[which]?.terminate()
     const outcomes = await Promise.allSettled(operations)
     await ending
     expect(outcomes[which]).toMatchObject({ reason: { name: 'LedgerError', code: 'closed' } })
     expect(deaths).toHaveLength(1)
-    const after = which === 0 ? ledger.probe(now) : ledger.read(claim.paymentHash)
+    const after = which === 0 ? ledger.probe(now) : ledger.frames(claim.paymentHash, 1, 0, 2 ** 20)
     await expect(after).rejects.toMatchObject({ name: 'LedgerError', code: 'closed' })
     await ledger[Symbol.asyncDispose]()
     expect(deaths).toHaveLength(1)

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openDevWallet } from '#src/lightning/dev/dev-wallet.ts'
 import type { Clock } from '#src/ports/clock.ts'
+import type { HoldWallet } from '#src/ports/hold-wallet.ts'
 import type { InvoiceRequest, PayingWallet } from '#src/ports/wallet.ts'
 
 /** Time that moves only when a test moves it. */
@@ -27,7 +28,7 @@ export interface DevSetting extends AsyncDisposable {
   readonly folder: string
   readonly file: string
   readonly clock: HeldClock
-  open(file?: string): PayingWallet
+  open(file?: string): PayingWallet & HoldWallet
 }
 
 export async function makeDevSetting(): Promise<DevSetting> {

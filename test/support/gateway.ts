@@ -6,6 +6,7 @@ import { type RunningGateway, startGateway } from '#src/cli/start-gateway.ts'
 import { loadConfigText } from '#src/config/load.ts'
 import { formatProblem } from '#src/config/problem.ts'
 import type { Clock } from '#src/ports/clock.ts'
+import type { Disk } from '#src/ports/disk.ts'
 import { CountingWallet } from './counting-wallet.ts'
 
 /** A whole gateway in this process, on real sockets, with its data in a directory of its own. */
@@ -27,6 +28,8 @@ export interface GatewayOptions {
   /** The configuration as YAML, without `listen`, `admin` and `data`. */
   readonly config: string
   readonly clock?: Clock
+  /** Instead of the one that the data is on. */
+  readonly disk?: Disk
   readonly dataDir?: string
   readonly environment?: Readonly<Record<string, string>>
   /** Directory that files named by the configuration are found in. */
@@ -57,6 +60,7 @@ export async function openGateway(options: GatewayOptions): Promise<TestGateway>
     telemetry: { level: options.logLevel ?? 'debug', destination: { write: (line) => void log.push(line) } },
     overrides: {
       ...(options.clock && { clock: options.clock }),
+      ...(options.disk && { disk: options.disk }),
       wallet: (directory, clock) => (wallet = new CountingWallet(directory, clock)),
     },
   })

@@ -2,6 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GatewayError } from '../../errors.ts'
 import type { GenuineToken } from '../../l402/token.ts'
 import type { Gateway } from '../gateway.ts'
+import { sendAccepted } from '../job-resource/accepted.ts'
+import { waitFor } from '../job-resource/wait-for.ts'
+import type { Preferences } from '../request/prefer.ts'
 import type { RequestScope } from '../scope.ts'
 import { type Delivery, deliverLive, deliverStored } from './deliver.ts'
 import type { JobOutcome, RunningJob } from './jobs.ts'
@@ -14,7 +17,7 @@ export async function answerRedemption(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   scope: RequestScope,
-  token: GenuineToken,
+  { token, preferences }: { readonly token: GenuineToken; readonly preferences: Preferences },
   outcome: Exclude<RedeemOutcome, { kind: 'challenge' }>,
 ): Promise<void> {
   const deliver = async (facts: { jobId: string; epoch: number }, stored: StoredResult, delivery: Delivery) => {
@@ -33,7 +36,10 @@ export async function answerRedemption(
     })
   }
   const { job } = outcome
-  if (job.live) {
+  if (preferences.respondAsync) {
+    const ended = await scope.wait(waitFor(job.outcome, preferences.waitMs, outgoing))
+    if (!ended) return await sendAccepted(gateway, incoming, outgoing, scope, token.paymentHash, preferences)
+  } else if (job.live) {
     const whole = await deliverLive(incoming, outgoing, scope, job, job.live)
     if (whole) noteDelivery(gateway, token, { jobId: job.jobId, epoch: job.epoch, service: token.terms.service }, false)
     if (whole !== undefined) return
@@ -57,12 +63,19 @@ function failureOf(outcome: Exclude<JobOutcome, { kind: 'captured' | 'refused' }
       return new GatewayError(outcome.code, undefined, { retryAfterMs: outcome.retryAfterMs })
     case 'given_up':
       return new GatewayError('given_up', undefined, { reference: outcome.reference })
+    case 'handed_over':
+      return new GatewayError('not_ready', 'the gateway is being restarted; the work goes on', {
+        retryAfterMs: 2_000,
+        money: 'unspent',
+        action: 'retry_same_token',
+      })
     case 'lost':
       return new GatewayError('ledger_unavailable', undefined, { retryAfterMs: 5_000, reference: job.jobId })
   }
 }
 
-function noteDelivery(
+/** Tells of a delivery, and remembers the first. */
+export function noteDelivery(
   gateway: Gateway,
   token: GenuineToken,
   facts: { service: string; jobId: string; epoch: number },

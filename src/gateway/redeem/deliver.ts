@@ -11,23 +11,31 @@ export interface Delivery {
   readonly money: MoneyStatus
   /** A delivery of the same result was made before. */
   readonly replayed: boolean
+  /** Names these bytes; given where parts of them may be asked for. */
+  readonly etag?: string
+  /** The part that is wanted; `end` is the first byte after it. */
+  readonly range?: { readonly kind: 'whole' } | { readonly kind: 'part'; readonly start: number; readonly end: number }
 }
 
 /** An idle event stream is kept open through proxies by a comment this often. */
 const heartbeatMs = 15_000
 
-/** Serves a whole stored answer. @returns true when all of it was handed to the client's connection */
+/** Serves a stored answer, or a part of it. @returns true when all of that was handed to the client's connection */
 export async function deliverStored(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   scope: RequestScope,
   stored: StoredResult,
-  { money, replayed }: Delivery,
+  { money, replayed, etag, range }: Delivery,
 ): Promise<boolean> {
   const headers = resultHeaders(stored.head)
-  writeHead(incoming, outgoing, stored.head.status, {
+  const part = range?.kind === 'part' ? range : undefined
+  const { start, end } = part ?? { start: 0, end: stored.size }
+  writeHead(incoming, outgoing, part ? 206 : stored.head.status, {
     ...headers,
-    ...(stored.head.status !== 204 && { 'content-length': String(stored.size) }),
+    ...(stored.head.status !== 204 && { 'content-length': String(end - start) }),
+    ...(etag !== undefined && { etag, 'accept-ranges': stored.head.status === 200 ? 'bytes' : 'none' }),
+    ...(part && { 'content-range': `bytes ${start}-${end - 1}/${stored.size}` }),
     ...(replayed && { 'idempotent-replayed': 'true' }),
     ...commonHeaders(scope, money),
   })
@@ -36,10 +44,10 @@ export async function deliverStored(
     outgoing.end()
     return false
   }
-  for (let position = 0; position < stored.size; ) {
-    const piece = await stored.read(position)
+  for (let position = start; position < end; ) {
+    const piece = (await stored.read(position)).subarray(0, end - position)
     position += piece.length
-    if (position >= stored.size) {
+    if (position >= end) {
       outgoing.end(piece)
       reach('data_delivered')
       return await finished(outgoing)

@@ -29,6 +29,8 @@ export type JobOutcome =
   | { readonly kind: 'refused'; readonly stored: StoredResult; readonly final: boolean }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly retryAfterMs: number }
   | { readonly kind: 'given_up'; readonly reference: string }
+  /** The process is ending; an asynchronous upstream goes on, and the next run asks it. */
+  | { readonly kind: 'handed_over' }
   /** The ledger could not store it, or another run has begun. */
   | { readonly kind: 'lost' }
 
@@ -54,6 +56,17 @@ interface Entry {
 export class Jobs {
   readonly #entries = new Map<string, Entry>()
   #idle = Promise.withResolvers<void>()
+  readonly #ending = new AbortController()
+
+  /** Aborted when the process is about to end: work that goes on elsewhere is no longer waited for. */
+  get ending(): AbortSignal {
+    return this.#ending.signal
+  }
+
+  /** Lets go of what another process can take up. */
+  handOver(): void {
+    this.#ending.abort()
+  }
 
   get size(): number {
     return this.#entries.size

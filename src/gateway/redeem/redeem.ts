@@ -1,34 +1,32 @@
 import type { Service } from '../../catalog/service.ts'
 import { type ErrorCode, GatewayError } from '../../errors.ts'
 import { reach } from '../../failpoints.ts'
-import { type Binding, isBoundTo } from '../../l402/caveats.ts'
+import { isBoundTo } from '../../l402/caveats.ts'
 import type { GenuineToken } from '../../l402/token.ts'
+import type { CallHealth } from '../../ports/guard.ts'
 import type { ClaimRequest, PaymentRecord } from '../../ports/ledger.ts'
-import type { ClientFacts } from '../../ports/upstream.ts'
 import { type Gateway, mismatchGraceMs } from '../gateway.ts'
 import { type Quote, quote } from '../quote.ts'
-import type { RequestParts } from '../request/prepare.ts'
-import type { Target } from '../request/target.ts'
+import { admit, type Waiting } from './admit.ts'
 import type { NotClaimed, RunningJob } from './jobs.ts'
 import { requestHash } from './request-hash.ts'
 import { startJob } from './run-job.ts'
 import { type Situation, situationOf } from './situation.ts'
 import { openStored, type StoredResult } from './stored.ts'
+import { type StoredRequest, sealRequest } from './stored-request.ts'
 
 /** A request that carries a genuine token of the service it is for. */
-export interface Redemption {
+export interface Redemption extends StoredRequest {
   readonly token: GenuineToken
   /** The service as it was sold; undefined when this ledger does not know the revision. */
   readonly sold: Service | undefined
   /** Today's service of that name, when today's catalog sends this request there. */
   readonly today: Service | undefined
-  readonly target: Target
-  readonly method: string
-  readonly binding: Binding
-  readonly parts: Omit<RequestParts, 'params'>
-  readonly client: ClientFacts
   readonly requestId: string
   readonly wantsNew: boolean
+  readonly waiting: Waiting
+  /** Keeps the request, so that a job nobody waits for can be taken up again. */
+  readonly respondAsync: boolean
 }
 
 export type RedeemOutcome =
@@ -41,9 +39,6 @@ export type RedeemOutcome =
 /** Looks at a row that changes under our hands, before the buyer is asked to come back. */
 const maxRounds = 8
 
-/** Bodies above this are not parsed before the ledger was asked whether it is needed. */
-const parseFirstBytes = 64 * 1024
-
 /**
  * Finds what a payment is worth for this request and takes it where it is due.
  * @throws GatewayError with what became of the payment
@@ -55,40 +50,47 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
   const hash = requestHash(terms.service, binding)
   const asMinted = isBoundTo(terms, binding)
   const isHead = redemption.method === 'HEAD'
-  const lookFirst =
-    !asMinted || isHead || redemption.parts.body.length > parseFirstBytes || !canBeMade(gateway, redemption)
   for (let round = 0; round < maxRounds; round++) {
+    // A token that was good when it came does not grow old in the queue.
+    const nowMs = gateway.clock.nowMs()
     const running = await gateway.jobs.running(paymentHash)
     if (running && running.requestHash !== hash) return { kind: 'challenge', code: 'token_in_use' }
     if (running && isHead) throw new GatewayError('head_never_claims')
-    if (running) return { kind: 'running', job: running, service: servingOf(gateway, redemption) }
-    let rebinds = false
-    let sold = redemption.sold
-    if (lookFirst) {
-      const record = await gateway.ledger.read(paymentHash)
-      const situation = situationFor(gateway, redemption, record, hash, asMinted)
-      if (situation.kind !== 'claim' && situation.kind !== 'rebind') return await settle(gateway, redemption, situation)
-      if (isHead) throw new GatewayError('head_never_claims')
-      rebinds = situation.kind === 'rebind'
-      // A rebound payment runs under what was on sale when it was rebound.
-      if (record) sold = gateway.revisions.resolve(record.job.rev) ?? sold
+    if (running) {
+      await keepRequest(gateway, redemption, running)
+      return { kind: 'running', job: running, service: servingOf(gateway, redemption) }
     }
+    const record = await gateway.ledger.read(paymentHash)
+    const situation = situationFor(gateway, redemption, record, hash, asMinted)
+    if (situation.kind !== 'claim' && situation.kind !== 'rebind') return await settle(gateway, redemption, situation)
+    if (isHead) throw new GatewayError('head_never_claims')
+    const rebinds = situation.kind === 'rebind'
+    // A rebound payment runs under what was on sale when it was rebound.
+    const sold = (record && gateway.revisions.resolve(record.job.rev)) ?? redemption.sold
     const offer = rebinds ? rebindOffer(redemption) : claimOffer(gateway, { ...redemption, sold })
     if ('challenge' in offer) return { kind: 'challenge', code: offer.challenge }
-    const entry = await gateway.jobs.join(paymentHash, hash, () => claim(gateway, redemption, offer, hash, rebinds))
+    const admission = await admit(gateway, paymentHash, offer.serving, redemption.waiting)
+    if (admission === 'look_again') continue
+    if (admission instanceof GatewayError) throw admission
+    using admitted = admission
+    let startedHere = false
+    const entry = await gateway.jobs.join(paymentHash, hash, async () => {
+      startedHere = true
+      return admitted.keptBy(
+        await claim(gateway, redemption, { ...offer, hash, rebinds, nowMs, judged: admitted.report }),
+      )
+    })
     if (entry === undefined) continue
     switch (entry.kind) {
       case 'busy':
         continue
       case 'attached':
+        if (!startedHere) await keepRequest(gateway, redemption, entry.job)
         return { kind: 'running', job: entry.job, service: offer.serving }
-      case 'not_started': {
+      case 'not_started':
         if (entry.reason === 'expired') return { kind: 'challenge', code: 'token_expired' }
-        const situation = situationFor(gateway, redemption, entry.reason, hash, asMinted)
         // The row changed between the look and the claim: look again.
-        if (situation.kind === 'claim' || situation.kind === 'rebind') continue
-        return await settle(gateway, redemption, situation)
-      }
+        continue
     }
   }
   throw new GatewayError('ledger_unavailable', 'the state of the payment keeps changing', { retryAfterMs: 1000 })
@@ -140,14 +142,21 @@ const exactMsat = 1n
 
 const withinPaid = (quoted: Quote, { terms }: GenuineToken) => quoted.price.msat <= terms.priceMsat
 
+interface Claim extends Offer {
+  readonly hash: string
+  readonly rebinds: boolean
+  /** When the request asked for it. */
+  readonly nowMs: number
+  readonly judged: (health: CallHealth) => void
+}
+
 async function claim(
   gateway: Gateway,
   redemption: Redemption,
-  offer: Offer,
-  hash: string,
-  rebinds: boolean,
+  offer: Claim,
 ): Promise<RunningJob | { readonly reason: NotClaimed }> {
   const { token } = redemption
+  const { hash, rebinds, nowMs, judged } = offer
   const { terms, paymentHash } = token
   const salt = gateway.random(16)
   const request: ClaimRequest = {
@@ -162,9 +171,10 @@ async function claim(
     requestHash: hash,
     jobId: gateway.random(16).toString('hex'),
     salt,
-    nowMs: gateway.clock.nowMs(),
+    nowMs,
     resultTtlMs: offer.serving.config.result.ttlMs,
     takeover: true,
+    ...(redemption.respondAsync && { sealedRequest: sealRequest(gateway, token, redemption) }),
   }
   const outcome = rebinds ? await gateway.ledger.rebind(request) : await gateway.ledger.claim(request)
   if (outcome.kind === 'expired') return { reason: 'expired' }
@@ -185,6 +195,7 @@ async function claim(
       requestHash: hash,
       salt,
       service: serving,
+      judged,
       call: {
         upstream: config.upstream,
         path: `${path ?? redemption.target.path}${prepared.query === '' ? '' : `?${prepared.query}`}`,
@@ -199,6 +210,13 @@ async function claim(
     },
     job,
   )
+}
+
+/** Somebody who waited began the job; from now on it must do without anyone. */
+async function keepRequest(gateway: Gateway, redemption: Redemption, job: RunningJob): Promise<void> {
+  if (!redemption.respondAsync) return
+  const { token } = redemption
+  await gateway.ledger.keepRequest(token.paymentHash, job.epoch, sealRequest(gateway, token, redemption))
 }
 
 function situationFor(
@@ -259,7 +277,3 @@ function lastServing(gateway: Gateway, { sold, today, token }: Redemption): Serv
   const { service: name } = token.terms
   return gateway.catalog().byName(name) ?? gateway.revisions.named(name).take(1).toArray()[0] ?? sold ?? today
 }
-
-/** Otherwise only what is stored already can be served, so the ledger is asked first. */
-const canBeMade = (gateway: Gateway, redemption: Redemption): boolean =>
-  redemption.sold !== undefined && lastServing(gateway, redemption)?.servable === true

@@ -1,11 +1,14 @@
 import type { Service } from '../../catalog/service.ts'
 import { reach } from '../../failpoints.ts'
+import type { CallHealth } from '../../ports/guard.ts'
 import { type ClaimedJob, LedgerError } from '../../ports/ledger.ts'
 import type { UpstreamCall, UpstreamEnd, UpstreamHead } from '../../ports/upstream.ts'
 import type { Gateway } from '../gateway.ts'
+import { callHealth } from './call-health.ts'
 import type { JobOutcome, LiveAnswer, RunningJob } from './jobs.ts'
-import { type Failure, isWorthKeeping, judge } from './judge.ts'
+import { type Failure, isWorthKeeping, type Judgement, judge } from './judge.ts'
 import { memoryLimitBytes, Recording, RecordingLost } from './recording.ts'
+import { type AcceptedAnswer, runElsewhere } from './run-elsewhere.ts'
 import { Sealer } from './seal.ts'
 import { fromMemory, openStored, readCommitted, readRecording } from './stored.ts'
 
@@ -20,12 +23,19 @@ export interface JobPlan {
   readonly service: Service
   /** Without the idempotency key, which depends on the claim. */
   readonly call: Omit<UpstreamCall, 'idempotencyKey'>
+  /** Told what each call of the run showed of its upstream. */
+  readonly judged: (health: CallHealth) => void
 }
 
-type RunDependencies = Pick<Gateway, 'ledger' | 'upstream' | 'clock' | 'events'>
+export type RunDependencies = Pick<Gateway, 'ledger' | 'upstream' | 'clock' | 'events' | 'random' | 'jobs'>
 
 const firstRetryMs = 1_000
 const longestRetryMs = 60_000
+
+/** An answer with an id in it is small. */
+const maxReferenceBytes = 2 ** 20
+
+const isSuccess = ({ status }: UpstreamHead): boolean => status >= 200 && status < 300
 
 export function startJob(gateway: RunDependencies, plan: JobPlan, claimed: ClaimedJob): RunningJob {
   const run = new JobRun(gateway, plan, claimed)
@@ -82,18 +92,15 @@ class JobRun {
 
   async #run(): Promise<JobOutcome> {
     const begunMs = this.#gateway.clock.monotonicMs()
-    const end = await this.#exchange()
-    reach('upstream_end')
-    const lost = end.kind === 'fault' && (end.cause instanceof RecordingLost || end.cause instanceof LedgerError)
-    if (lost) throw end.cause
-    const { service } = this.#plan
-    const judgement = judge({
-      head: this.#head,
-      end,
-      tooLarge: this.#tooLarge,
-      matchesSchema: () => this.#matchesSchema(),
-      allowUnframed: service.config.allowUnframed,
-    })
+    const idempotencyKey = `${this.#plan.paymentHash}-${this.#claimed.generation}`
+    const call = { ...this.#plan.call, idempotencyKey }
+    const judgement = this.#plan.service.config.upstreamJob
+      ? await runElsewhere(this.#gateway, this.#plan, this.#claimed, call, {
+          ask: (asked) => this.#ask(asked),
+          fetch: async (place) => ({ judgement: await this.#call(place), status: this.#head?.status }),
+          keep: (head, body) => this.#keep(head, body),
+        })
+      : await this.#call(call)
     switch (judgement.kind) {
       case 'captured':
         return await this.#capture(this.#gateway.clock.monotonicMs() - begunMs)
@@ -101,26 +108,77 @@ class JobRun {
         return await this.#refuse()
       case 'failed':
         return await this.#fail(judgement)
+      case 'handed_over':
+        return judgement
     }
   }
 
-  #exchange(): Promise<UpstreamEnd> {
-    const { call, service, paymentHash } = this.#plan
-    const idempotencyKey = `${paymentHash}-${this.#claimed.generation}`
+  /** Records the answer of a call, and says what it means. */
+  async #call(call: UpstreamCall): Promise<Judgement> {
+    return this.#judge(await this.#exchange(call))
+  }
+
+  /** A call whose success is not the result, but what that will be asked for with. */
+  async #ask(call: UpstreamCall): Promise<Judgement | AcceptedAnswer> {
+    const chunks: Buffer[] = []
+    const end = await this.#exchange(call, chunks)
+    const head = this.#head
+    const framed = head?.framing !== 'close' || this.#plan.service.config.allowUnframed
+    const whole = end.kind === 'complete' && !this.#tooLarge && framed
+    if (!head || !whole || !isSuccess(head)) return this.#judge(end)
+    this.#plan.judged('working')
+    return { kind: 'accepted', head, body: Buffer.concat(chunks) }
+  }
+
+  /** Records an answer that has come in another way. */
+  async #keep(head: UpstreamHead, body: Buffer): Promise<Judgement> {
+    this.#head = head
+    this.#tooLarge = body.length > this.#plan.service.config.result.maxBytes
+    if (!this.#tooLarge) {
+      this.#recording.begin(head)
+      await this.#recording.write(body)
+    }
+    return this.#judge({ kind: 'complete', trailers: [] })
+  }
+
+  #judge(end: UpstreamEnd): Judgement {
+    const judgement = judge({
+      head: this.#head,
+      end,
+      tooLarge: this.#tooLarge,
+      matchesSchema: () => this.#matchesSchema(),
+      allowUnframed: this.#plan.service.config.allowUnframed,
+    })
+    this.#plan.judged(callHealth(judgement, end, this.#head?.status))
+    return judgement
+  }
+
+  /** @param successes takes the body of a 2xx instead of the recording */
+  async #exchange(call: UpstreamCall, successes?: Buffer[]): Promise<UpstreamEnd> {
+    const { service } = this.#plan
     const stop = new AbortController()
-    return this.#gateway.upstream.exchange(
-      { ...call, idempotencyKey },
+    let aside = 0
+    this.#head = undefined
+    const end = await this.#gateway.upstream.exchange(
+      call,
       {
         head: (head) => {
           reach('upstream_head')
           this.#head = head
+          if (successes && isSuccess(head)) return
           if (isWorthKeeping(head, service.config.allowUnframed)) this.#recording.begin(head)
         },
         data: (chunk) => {
           reach('upstream_data')
-          if (this.#recording.size + chunk.length > service.config.result.maxBytes) {
+          const isAside = successes !== undefined && this.#head !== undefined && isSuccess(this.#head)
+          if (isAside) aside += chunk.length
+          if (aside > maxReferenceBytes || this.#recording.size + chunk.length > service.config.result.maxBytes) {
             this.#tooLarge = true
             stop.abort()
+            return undefined
+          }
+          if (isAside) {
+            successes.push(chunk)
             return undefined
           }
           // A failure's body is of no use to anyone; only its status is looked at.
@@ -129,6 +187,10 @@ class JobRun {
       },
       stop.signal,
     )
+    reach('upstream_end')
+    const lost = end.kind === 'fault' && (end.cause instanceof RecordingLost || end.cause instanceof LedgerError)
+    if (lost) throw end.cause
+    return end
   }
 
   #matchesSchema(): boolean {

@@ -1,4 +1,5 @@
-import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
+import { createCipheriv, createDecipheriv } from 'node:crypto'
+import { hkdfSha256 } from '../../l402/hmac.ts'
 
 /**
  * Stored answers and requests are sealed under a key that comes from the buyer's preimage, so that the ledger alone
@@ -14,7 +15,7 @@ export interface SealScope {
   readonly epoch: number
   /** 16 bytes. */
   readonly salt: Uint8Array
-  readonly purpose: 'result' | 'request'
+  readonly purpose: 'result' | 'request' | 'upstream'
 }
 
 export interface OpenedFrame {
@@ -31,7 +32,7 @@ export class Sealer {
   constructor({ preimage, paymentHash, epoch, salt, purpose }: SealScope) {
     const info = Buffer.concat([Buffer.from(`turnpike|${purpose}|${epoch}|`), salt])
     const hash = Buffer.from(paymentHash, 'hex')
-    this.#key = Buffer.from(hkdfSync('sha256', Buffer.from(preimage, 'hex'), hash, info, 32))
+    this.#key = hkdfSha256(Buffer.from(preimage, 'hex'), hash, info)
     this.#context = Buffer.concat([hash, Buffer.alloc(9)])
     this.#context.writeUInt32BE(epoch, 32)
   }

@@ -80,7 +80,7 @@ function frameReader(ledger: Pick<Ledger, 'frames'>, scope: FrameScope): FrameRe
   let fetched = new Map<number, Uint8Array>()
   return async (seq) => {
     if (!fetched.has(seq)) {
-      const frames = await ledger.frames(scope.paymentHash, scope.epoch, seq, fetchBytes)
+      const frames = await ledger.frames(scope.paymentHash, scope.epoch, seq, seq === 0 ? 1 : fetchBytes)
       fetched = new Map(frames.map((frame) => [frame.seq, frame.sealed]))
     }
     const sealed = fetched.get(seq)

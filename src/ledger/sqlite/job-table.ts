@@ -11,12 +11,13 @@ interface ClaimedRow {
   failures: number
   shown: number
   rebound: number
+  upstream_ref: Buffer | null
 }
 
 /** The job of a payment hash. */
 const ofPayment = 'number = (SELECT number FROM payment WHERE hash = :hash)'
 
-const claimedColumns = 'number, id, epoch, generation, attempts, failures, shown, rebound'
+const claimedColumns = 'number, id, epoch, generation, attempts, failures, shown, rebound, upstream_ref'
 
 /** A claimed job and its row number, which its frames are kept under. */
 export interface Claimed {
@@ -31,6 +32,8 @@ export class JobTable {
   readonly #claim: Database.Statement<Named, ClaimedRow>
   readonly #rebind: Database.Statement<Named, ClaimedRow>
   readonly #show: Database.Statement<Named>
+  readonly #keepRequest: Database.Statement<Named>
+  readonly #keepUpstreamRef: Database.Statement<Named>
   readonly #running: Database.Statement<Named, { number: number }>
   readonly #capture: Database.Statement<Named, { number: number }>
   readonly #fail: Database.Statement<Named, { number: number }>
@@ -39,12 +42,12 @@ export class JobTable {
 
   constructor(database: Database.Database) {
     this.#insert = database.prepare(
-      `INSERT INTO job (number, id, request_hash, rev, state, epoch, salt, result_ttl, created_at)
-       VALUES (:number, :id, :requestHash, :rev, 'running', 1, :salt, :resultTtlMs, :nowMs) RETURNING ${claimedColumns}`,
+      `INSERT INTO job (number, id, request_hash, rev, state, epoch, salt, sealed_request, result_ttl, created_at)
+       VALUES (:number, :id, :requestHash, :rev, 'running', 1, :salt, :sealedRequest, :resultTtlMs, :nowMs) RETURNING ${claimedColumns}`,
     )
     this.#claim = database.prepare(
       `UPDATE job SET state = 'running', epoch = epoch + 1, salt = :salt, result_ttl = :resultTtlMs,
-         finished_at = NULL, keep_until = NULL
+         sealed_request = coalesce(:sealedRequest, sealed_request), finished_at = NULL, keep_until = NULL, pruned = 0
        WHERE ${ofPayment} AND request_hash = :requestHash
          AND ((state = 'running' AND :takeover)
            OR (state = 'retryable' AND retry_at <= :nowMs
@@ -55,7 +58,8 @@ export class JobTable {
     this.#rebind = database.prepare(
       `UPDATE job SET state = 'running', epoch = epoch + 1, generation = generation + 1, salt = :salt,
          result_ttl = :resultTtlMs, request_hash = :requestHash, rev = :rev, rebound = 1, attempts = 0, failures = 0,
-         retry_at = 0, finished_at = NULL, keep_until = NULL, pruned = 0, first_delivered_at = NULL
+         retry_at = 0, finished_at = NULL, keep_until = NULL, pruned = 0, first_delivered_at = NULL,
+         sealed_request = :sealedRequest, upstream_ref = NULL
        WHERE ${ofPayment} AND request_hash <> :requestHash AND state IN ('refused', 'given_up')
          AND rebound = 0 AND shown = 0
          AND :nowMs < max(keep_until, (SELECT minted_expiry FROM payment WHERE hash = :hash) * 1000)
@@ -65,18 +69,27 @@ export class JobTable {
     this.#show = database.prepare(
       `UPDATE job SET shown = 1 WHERE ${ofPayment} AND epoch = :epoch AND state = 'running'`,
     )
+    this.#keepRequest = database.prepare(
+      `UPDATE job SET sealed_request = coalesce(sealed_request, :sealed)
+       WHERE ${ofPayment} AND epoch = :epoch AND state = 'running'`,
+    )
+    this.#keepUpstreamRef = database.prepare(
+      `UPDATE job SET upstream_ref = :sealed WHERE ${ofPayment} AND epoch = :epoch AND state = 'running'`,
+    )
     this.#running = database.prepare(
       `SELECT number FROM job WHERE ${ofPayment} AND epoch = :epoch AND state = 'running'`,
     )
     this.#capture = database.prepare(
       `UPDATE job SET state = 'captured', finished_at = :nowMs, keep_until = :keepUntilMs,
-         result_bytes = :resultBytes, last_code = NULL
+         result_bytes = :resultBytes, last_code = NULL, sealed_request = NULL, upstream_ref = NULL
        WHERE ${ofPayment} AND epoch = :epoch AND state = 'running' RETURNING number`,
     )
     this.#fail = database.prepare(
       `UPDATE job SET state = :state, last_code = :code, attempts = attempts + :counted, failures = failures + 1,
          generation = generation + :nextGeneration, retry_at = :retryAtMs, finished_at = :nowMs, keep_until = :keepUntilMs,
-         result_bytes = :resultBytes
+         result_bytes = :resultBytes,
+         sealed_request = CASE WHEN :state = 'refused' THEN NULL ELSE sealed_request END,
+         upstream_ref = CASE WHEN :nextGeneration THEN NULL ELSE upstream_ref END
        WHERE ${ofPayment} AND epoch = :epoch AND state = 'running' RETURNING number`,
     )
     this.#delivered = database.prepare(
@@ -104,6 +117,14 @@ export class JobTable {
 
   show(hash: Buffer, epoch: number): boolean {
     return this.#show.run({ hash, epoch }).changes === 1
+  }
+
+  keepRequest(hash: Buffer, epoch: number, sealed: Uint8Array): boolean {
+    return this.#keepRequest.run({ hash, epoch, sealed: bytes(sealed) }).changes === 1
+  }
+
+  keepUpstreamRef(hash: Buffer, epoch: number, sealed: Uint8Array): boolean {
+    return this.#keepUpstreamRef.run({ hash, epoch, sealed: bytes(sealed) }).changes === 1
   }
 
   /** @returns the row number while this epoch runs */
@@ -136,12 +157,17 @@ export class JobTable {
 function claimParameters(request: WireClaim, hash: Buffer) {
   const { rev, nowMs, resultTtlMs } = request
   const requestHash = Buffer.from(request.requestHash, 'hex')
-  return { hash, requestHash, rev, salt: Buffer.from(request.salt, 'hex'), nowMs, resultTtlMs }
+  const sealedRequest = request.sealedRequest ? bytes(request.sealedRequest) : null
+  return { hash, requestHash, rev, salt: Buffer.from(request.salt, 'hex'), sealedRequest, nowMs, resultTtlMs }
 }
+
+/** What comes from another thread is no Buffer any more, and the database takes nothing else. */
+const bytes = (given: Uint8Array): Buffer => Buffer.from(given.buffer, given.byteOffset, given.byteLength)
 
 function toClaimed(row: ClaimedRow | undefined): Claimed | undefined {
   if (!row) return undefined
   const { number, id, epoch, generation, attempts, failures } = row
   const flags = { shown: row.shown === 1, rebound: row.rebound === 1 }
-  return { number, job: { id: id.toString('hex'), epoch, generation, attempts, failures, ...flags } }
+  const upstreamRef = row.upstream_ref ?? undefined
+  return { number, job: { id: id.toString('hex'), epoch, generation, attempts, failures, ...flags, upstreamRef } }
 }

@@ -75,6 +75,14 @@ export class Operations {
     return true
   }
 
+  keepRequest(paymentHash: string, epoch: number, sealed: Uint8Array): boolean {
+    return this.#jobs.keepRequest(Buffer.from(paymentHash, 'hex'), epoch, sealed)
+  }
+
+  keepUpstreamRef(paymentHash: string, epoch: number, sealed: Uint8Array): boolean {
+    return this.#jobs.keepUpstreamRef(Buffer.from(paymentHash, 'hex'), epoch, sealed)
+  }
+
   capture(request: CaptureRequest): boolean {
     const job = this.#jobs.capture(request, Buffer.from(request.paymentHash, 'hex'))
     if (job === undefined) return false
@@ -133,6 +141,10 @@ export class Readings {
 
   read(paymentHash: string): PaymentRecord | undefined {
     return this.#payments.read(paymentHash)
+  }
+
+  sealedRequest(paymentHash: string): Uint8Array | undefined {
+    return this.#payments.sealedRequest(paymentHash)
   }
 
   frames(paymentHash: string, epoch: number, fromSeq: number, maxBytes: number): Frame[] {

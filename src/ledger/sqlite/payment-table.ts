@@ -32,6 +32,7 @@ interface JoinedRow {
 export class PaymentTable {
   readonly #insert: Database.Statement<[Record<string, unknown>], { number: number }>
   readonly #read: Database.Statement<[Buffer], JoinedRow>
+  readonly #sealedRequest: Database.Statement<[Buffer], { sealed_request: Buffer | null }>
 
   constructor(database: Database.Database) {
     this.#insert = database.prepare(
@@ -44,6 +45,9 @@ export class PaymentTable {
          j.id AS job_id, j.request_hash, j.rev, j.rebound, j.state AS job_state, j.epoch, j.generation, j.attempts,
          j.failures, j.retry_at, j.last_code, j.shown, j.salt, j.finished_at, j.keep_until, j.first_delivered_at, j.pruned, j.result_bytes
        FROM payment p JOIN job j ON j.number = p.number WHERE p.hash = ?`,
+    )
+    this.#sealedRequest = database.prepare(
+      'SELECT j.sealed_request FROM payment p JOIN job j ON j.number = p.number WHERE p.hash = ?',
     )
   }
 
@@ -62,6 +66,10 @@ export class PaymentTable {
     })
     if (!row) throw new Error('a payment row was not made')
     return row.number
+  }
+
+  sealedRequest(paymentHash: string): Uint8Array | undefined {
+    return this.#sealedRequest.get(Buffer.from(paymentHash, 'hex'))?.sealed_request ?? undefined
   }
 
   read(paymentHash: string): PaymentRecord | undefined {
@@ -88,7 +96,7 @@ export class PaymentTable {
         retryAtMs: row.retry_at,
         lastCode: row.last_code ?? undefined,
         shown: row.shown === 1,
-        salt: row.salt,
+        salt: new Uint8Array(row.salt),
         finishedAtMs: row.finished_at ?? undefined,
         keepUntilMs: row.keep_until ?? undefined,
         firstDeliveredAtMs: row.first_delivered_at ?? undefined,

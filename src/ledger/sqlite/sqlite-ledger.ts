@@ -10,6 +10,7 @@ import type {
   PaymentRecord,
   RevisionRecord,
 } from '../../ports/ledger.ts'
+import { PointReader } from './point-reader.ts'
 import type { ReadName, WireClaim, WriteName } from './protocol.ts'
 import { WorkerClient } from './worker-client.ts'
 
@@ -48,7 +49,7 @@ export async function openSqliteLedger(options: SqliteLedgerOptions, signal?: Ab
     await writer.run('releaseAll' satisfies WriteName, (options.clock ?? systemClock).nowMs())
     const reader = new WorkerClient({ role: 'reader', directory }, { onDeath: options.onDeath })
     await reader.opened
-    return new SqliteLedger(meta, writer, reader)
+    return new SqliteLedger(meta, writer, reader, new PointReader(directory))
   } catch (thrown) {
     await writer.close()
     throw thrown
@@ -57,15 +58,20 @@ export async function openSqliteLedger(options: SqliteLedgerOptions, signal?: Ab
   }
 }
 
+/** Up to here a read is short enough for the caller's own thread. */
+const onePieceBytes = 64 * 1024
+
 class SqliteLedger implements Ledger {
   readonly meta: LedgerMeta
   readonly #writer: WorkerClient
   readonly #reader: WorkerClient
+  readonly #points: PointReader
 
-  constructor(meta: LedgerMeta, writer: WorkerClient, reader: WorkerClient) {
+  constructor(meta: LedgerMeta, writer: WorkerClient, reader: WorkerClient, points: PointReader) {
     this.meta = meta
     this.#writer = writer
     this.#reader = reader
+    this.#points = points
   }
 
   claim(request: ClaimRequest): Promise<ClaimOutcome> {
@@ -82,6 +88,14 @@ class SqliteLedger implements Ledger {
 
   append(paymentHash: string, epoch: number, frames: readonly Frame[]): Promise<boolean> {
     return this.#write<boolean>('append', paymentHash, epoch, frames)
+  }
+
+  keepRequest(paymentHash: string, epoch: number, sealed: Uint8Array): Promise<boolean> {
+    return this.#write<boolean>('keepRequest', paymentHash, epoch, sealed)
+  }
+
+  keepUpstreamRef(paymentHash: string, epoch: number, sealed: Uint8Array): Promise<boolean> {
+    return this.#write<boolean>('keepUpstreamRef', paymentHash, epoch, sealed)
   }
 
   capture(request: CaptureRequest): Promise<boolean> {
@@ -112,12 +126,17 @@ class SqliteLedger implements Ledger {
     await this.#write('probe', nowMs)
   }
 
-  read(paymentHash: string): Promise<PaymentRecord | undefined> {
-    return this.#read<PaymentRecord | undefined>('read', paymentHash)
+  async read(paymentHash: string): Promise<PaymentRecord | undefined> {
+    return this.#points.payment(paymentHash)
   }
 
-  frames(paymentHash: string, epoch: number, fromSeq: number, maxBytes: number): Promise<Frame[]> {
-    return this.#read<Frame[]>('frames', paymentHash, epoch, fromSeq, maxBytes)
+  sealedRequest(paymentHash: string): Promise<Uint8Array | undefined> {
+    return this.#read<Uint8Array | undefined>('sealedRequest', paymentHash)
+  }
+
+  async frames(paymentHash: string, epoch: number, fromSeq: number, maxBytes: number): Promise<Frame[]> {
+    if (maxBytes <= onePieceBytes) return this.#points.frames(paymentHash, epoch, fromSeq, maxBytes)
+    return await this.#read<Frame[]>('frames', paymentHash, epoch, fromSeq, maxBytes)
   }
 
   revisions(): Promise<RevisionRecord[]> {
@@ -125,6 +144,7 @@ class SqliteLedger implements Ledger {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#points.close()
     await Promise.all([this.#reader.close(), this.#writer.close()])
   }
 

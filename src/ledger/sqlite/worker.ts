@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import Database from 'better-sqlite3'
+import type Database from 'better-sqlite3'
 import { reachCommit } from '../../failpoints.ts'
-import type { LedgerErrorCode } from '../../ports/ledger.ts'
+import { failure } from './failure.ts'
 import { openForReading, openForWriting, takeOwnership } from './open.ts'
 import { Operations, Readings } from './operations.ts'
 import type { FromWorker, Group, OperationResult, ToWorker, WorkerSettings } from './protocol.ts'
@@ -84,16 +84,6 @@ function serve(
     const results = runAll(message)
     send({ kind: 'done', group: message.group, results, commitMs: performance.now() - begun })
   })
-}
-
-function failure(thrown: unknown): { code: LedgerErrorCode; message: string } {
-  const message = thrown instanceof Error ? thrown.message : String(thrown)
-  const code = thrown instanceof Database.SqliteError ? thrown.code : ''
-  if (code.startsWith('SQLITE_FULL')) return { code: 'full', message }
-  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) return { code: 'busy', message }
-  if (code.startsWith('SQLITE_READONLY') || code.startsWith('SQLITE_CANTOPEN')) return { code: 'readonly', message }
-  if (code.startsWith('SQLITE_CORRUPT') || code.startsWith('SQLITE_NOTADB')) return { code: 'corrupt', message }
-  return { code: 'io', message }
 }
 
 start()

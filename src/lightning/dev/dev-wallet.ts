@@ -4,6 +4,7 @@ import { decodeInvoice, type VerifiedInvoice } from '../../bolt11/decode.ts'
 import { encodeInvoice, type NewInvoice } from '../../bolt11/encode.ts'
 import { InvoiceError } from '../../bolt11/invoice-error.ts'
 import type { Clock } from '../../ports/clock.ts'
+import type { HoldInvoiceRequest, HoldState, HoldWallet } from '../../ports/hold-wallet.ts'
 import {
   type InvoiceRequest,
   type InvoiceState,
@@ -15,12 +16,16 @@ import {
   type WalletHealth,
 } from '../../ports/wallet.ts'
 import { deriveNodeKey, deriveNonce, deriveSecrets, type NodeKey, readNonce } from './derivation.ts'
+import { DevHolds } from './dev-holds.ts'
 import { decodeInvoiceRef, encodeInvoiceRef } from './invoice-ref.ts'
 import { openPaymentFile, type PaymentFile, type RecordedPayment } from './payment-file.ts'
 
 export interface DevWalletSetup {
   readonly name: string
-  /** Made where there is none; its folder must exist. Whoever can read it can pay every invoice for nothing. */
+  /**
+   * Made where there is none, as is `…-holds` beside it; its folder must exist. Whoever can read it can pay every invoice
+   * for nothing.
+   */
   readonly file: string
   readonly clock: Clock
 }
@@ -36,11 +41,11 @@ const unusedHash = '0'.repeat(64)
  * time and expiry in the invoice are those of the call. Once that hash is paid, `pay` refuses all of them.
  * @throws WalletError `unavailable` when the file cannot be opened
  */
-export function openDevWallet(setup: DevWalletSetup): PayingWallet {
+export function openDevWallet(setup: DevWalletSetup): PayingWallet & HoldWallet {
   return new DevWallet(setup)
 }
 
-class DevWallet implements PayingWallet {
+class DevWallet implements PayingWallet, HoldWallet {
   readonly name: string
   readonly kind = 'dev'
   readonly capabilities: WalletCapabilities = {
@@ -53,6 +58,7 @@ class DevWallet implements PayingWallet {
   }
   readonly #clock: Clock
   readonly #payments: PaymentFile
+  readonly #holds: DevHolds
   readonly #nodeKey: NodeKey
   readonly #wake = new EventEmitter<{ change: [] }>()
   #closed = false
@@ -61,6 +67,10 @@ class DevWallet implements PayingWallet {
     this.name = name
     this.#clock = clock
     this.#payments = openPaymentFile(file)
+    this.#holds = new DevHolds(file.replace(/(\.[a-z]+)?$/, '-holds$1'), ({ paymentHash, amountMsat }) => {
+      this.#payments.record({ paymentHash, amountMsat, settledAtMs: clock.nowMs() })
+      this.#wake.emit('change')
+    })
     this.#nodeKey = deriveNodeKey(this.#payments.seed)
     // One listener for each stream of settlements, of which there may be any number.
     this.#wake.setMaxListeners(0)
@@ -82,6 +92,46 @@ class DevWallet implements PayingWallet {
       this.#nodeKey.secretKey,
     )
     return { paymentHash, bolt11, amountMsat, expiresAt, ref: encodeInvoiceRef({ nonce, expiresAt }) }
+  }
+
+  /** Unlike an ordinary invoice it is written down. */
+  async createHoldInvoice(request: HoldInvoiceRequest, signal: AbortSignal): Promise<IssuedInvoice> {
+    this.#checkUsable(signal)
+    const { amountMsat, description, expirySeconds, paymentHash, cltvExpiryBlocks } = request
+    const timestamp = Math.floor(this.#clock.nowMs() / 1000)
+    const { paymentSecret } = deriveSecrets(this.#payments.seed, deriveNonce(this.#payments.seed, request))
+    const terms = { network: 'bcrt', amountMsat, description, paymentHash, paymentSecret, timestamp } as const
+    const bolt11 = encodeOrReject(
+      { ...terms, expirySeconds, minFinalCltvExpiry: cltvExpiryBlocks },
+      this.#nodeKey.secretKey,
+    )
+    const hold = this.#holds.open({ paymentHash, bolt11, amountMsat, expiresAt: timestamp + expirySeconds })
+    return {
+      paymentHash,
+      bolt11: hold.bolt11,
+      amountMsat: hold.amountMsat,
+      expiresAt: hold.expiresAt,
+      ref: paymentHash,
+    }
+  }
+
+  async lookupHold(paymentHash: string, signal: AbortSignal): Promise<HoldState> {
+    this.#checkUsable(signal)
+    return this.#holds.state(paymentHash)
+  }
+
+  holdStates(paymentHash: string, signal: AbortSignal): AsyncIterable<HoldState> {
+    return this.#holds.states(paymentHash, signal)
+  }
+
+  async settleHold(paymentHash: string, preimage: string, signal: AbortSignal): Promise<void> {
+    this.#checkUsable(signal)
+    this.#holds.settle(paymentHash, preimage)
+  }
+
+  async cancelHold(paymentHash: string, signal: AbortSignal): Promise<void> {
+    this.#checkUsable(signal)
+    this.#holds.cancel(paymentHash)
   }
 
   /** `open` and `expired` need the `ref`; with the bare hash in its place an unpaid invoice is `unknown`. */
@@ -116,7 +166,10 @@ class DevWallet implements PayingWallet {
 
   async pay(bolt11: string, signal: AbortSignal): Promise<string> {
     this.#checkUsable(signal)
-    const { paymentHash, preimage, amountMsat, expiresAt } = this.#readOwn(bolt11)
+    const decoded = verifyOrReject(bolt11)
+    const isHold = this.#holds.find(decoded.paymentHash)?.bolt11 === bolt11.toLowerCase()
+    if (isHold) return await this.#holds.pay(decoded.paymentHash, this.#clock.nowMs(), signal)
+    const { paymentHash, preimage, amountMsat, expiresAt } = this.#readOwn(decoded)
     // Who paid in time and asks again late should not be told to pay another invoice.
     if (this.#hasPassed(expiresAt) && !this.#payments.find(paymentHash)) {
       const at = new Date(expiresAt * 1000).toISOString()
@@ -151,12 +204,13 @@ class DevWallet implements PayingWallet {
     if (this.#closed) return
     this.#closed = true
     this.#wake.emit('change')
+    this.#holds[Symbol.dispose]()
     this.#payments[Symbol.dispose]()
   }
 
   /** @throws WalletError `rejected` unless this wallet made and signed the invoice */
-  #readOwn(bolt11: string): { paymentHash: string; preimage: string; amountMsat: bigint; expiresAt: number } {
-    const { paymentHash, paymentSecret, payee, amountMsat, expiresAt } = verifyOrReject(bolt11)
+  #readOwn(invoice: VerifiedInvoice): { paymentHash: string; preimage: string; amountMsat: bigint; expiresAt: number } {
+    const { paymentHash, paymentSecret, payee, amountMsat, expiresAt } = invoice
     const nonce = readNonce(this.#payments.seed, paymentSecret)
     const secrets = nonce && deriveSecrets(this.#payments.seed, nonce)
     const own = payee === this.#nodeKey.nodeId && secrets?.paymentHash === paymentHash

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, closeSync, openSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { WalletError } from '../../ports/wallet.ts'
+import { guarded } from './guarded.ts'
 
 export interface RecordedPayment {
   /** Counts payments in the order of their settlement, from 1. */
@@ -131,17 +132,5 @@ function toPayment(row: PaymentRow): RecordedPayment {
     paymentHash: row.payment_hash,
     amountMsat: row.amount_msat,
     settledAtMs: Number(row.settled_at_ms),
-  }
-}
-
-function guarded<T>(operation: () => T): T {
-  try {
-    return operation()
-  } catch (thrown) {
-    if (thrown instanceof WalletError) throw thrown
-    const reason = thrown instanceof Error ? thrown.message : String(thrown)
-    throw new WalletError('unavailable', `The file of the development wallet cannot be used: ${reason}`, {
-      cause: thrown,
-    })
   }
 }

@@ -44,7 +44,7 @@ export async function pay(purchase: Purchase, options: BuyerOptions): Promise<bo
   const untilMs = performance.now() + (options.patienceMs ?? 60_000)
   while (performance.now() < untilMs) {
     const answer = await step(purchase, options)
-    const challenge = parseChallenge(String(answer.headers['www-authenticate'] ?? ''))
+    const challenge = parseChallenge(answer.headers['www-authenticate'] ?? '')
     if (answer.status === 402 && challenge && answer.complete) {
       const { paymentHash } = JSON.parse(answer.text) as { paymentHash: string }
       const preimage = await options.pay(challenge.invoice)

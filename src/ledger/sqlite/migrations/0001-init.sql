@@ -47,9 +47,9 @@ CREATE TABLE job (
   last_code TEXT,
   shown INTEGER NOT NULL DEFAULT 0,
   salt BLOB NOT NULL CHECK (length(salt) = 16),
-  -- Where an asynchronous upstream keeps the work, sealed.
+  -- Where an asynchronous upstream keeps the work of this generation, sealed.
   upstream_ref BLOB,
-  -- The request itself, sealed: asynchronous and held jobs only.
+  -- The request itself, sealed: of asynchronous and held jobs only, and until there is a result.
   sealed_request BLOB,
   result_ttl INTEGER NOT NULL,
   created_at INTEGER NOT NULL,

@@ -1,0 +1,92 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { GatewayError } from '../../errors.ts'
+import type { GenuineToken } from '../../l402/token.ts'
+import { type Gateway, mismatchGraceMs } from '../gateway.ts'
+import type { RunningJob } from '../redeem/jobs.ts'
+import { redeem } from '../redeem/redeem.ts'
+import { situationOf } from '../redeem/situation.ts'
+import { openRequest, type StoredRequest } from '../redeem/stored-request.ts'
+import type { StatusFacts } from './status.ts'
+
+/** A job as its resource sees it. */
+export interface JobView extends StatusFacts {
+  readonly run: RunningJob | undefined
+}
+
+/**
+ * Looks at the job of a payment and, where nobody runs it and it may be run, runs it exactly as its own request would.
+ * @param mayRun false only looks
+ * @throws GatewayError `job_not_found`, and whatever running it throws
+ */
+export async function takeUp(
+  gateway: Gateway,
+  token: GenuineToken,
+  requestId: string,
+  mayRun: boolean,
+): Promise<JobView> {
+  const view = await look(gateway, token)
+  if (!mayRun || view.running || view.situation.kind !== 'claim' || !view.canGoOn) return view
+  const sealed = await gateway.ledger.sealedRequest(token.paymentHash)
+  if (!sealed) return await look(gateway, token)
+  const request = opened(token, sealed, view.record.job.id)
+  const running = redeem(gateway, {
+    ...request,
+    token,
+    ...servicesFor(gateway, token, request),
+    requestId,
+    wantsNew: false,
+    respondAsync: false,
+    waiting: { left: stays, wait: (waiting) => waiting },
+  })
+  const outcome = await Promise.race([running, delay(patienceMs, 'queued' as const, { ref: false })])
+  if (outcome === 'queued') running.catch(() => undefined)
+  if (outcome === 'queued' || outcome.kind !== 'running') return await look(gateway, token)
+  const record = await gateway.ledger.read(token.paymentHash)
+  return { ...view, record: record ?? view.record, running: true, run: outcome.job }
+}
+
+/** It keeps its place in the queue of its upstream, whoever asked for it. */
+const stays = new AbortController().signal
+
+/** Whoever asks where a job stands is not kept waiting for its turn. */
+const patienceMs = 500
+
+async function look(gateway: Gateway, token: GenuineToken): Promise<JobView> {
+  const { paymentHash } = token
+  // Asked before the ledger: what runs now may be over when the row is read, and never the other way round.
+  const run = await gateway.jobs.running(paymentHash)
+  const record = await gateway.ledger.read(paymentHash)
+  if (!record) throw new GatewayError('job_not_found')
+  const nowMs = gateway.clock.nowMs()
+  const situation = situationOf({
+    record,
+    same: true,
+    mintedAt: token.mintedAt,
+    mintedExpiry: token.terms.validUntil,
+    mismatchWindowMs: gateway.settings.invoiceExpiryMs + mismatchGraceMs,
+    wantsNew: false,
+    nowMs,
+  })
+  const running = run !== undefined && record.job.state === 'running'
+  const unfinished = record.job.state === 'running' || record.job.state === 'retryable'
+  const canGoOn = unfinished && (running || (await gateway.ledger.sealedRequest(paymentHash)) !== undefined)
+  return { record, situation, running, canGoOn, nowMs, run: running ? run : undefined }
+}
+
+/** @throws GatewayError `internal` */
+function opened(token: GenuineToken, sealed: Uint8Array, jobId: string): StoredRequest {
+  try {
+    return openRequest(token, sealed)
+  } catch (cause) {
+    throw new GatewayError('internal', `job ${jobId}: its request cannot be opened`, { cause })
+  }
+}
+
+/** As for a request that came by itself: the service as it was sold, and today's of that name where it leads there. */
+function servicesFor(gateway: Gateway, { terms }: GenuineToken, { target, method }: StoredRequest) {
+  const today = gateway.catalog().match(method, target)
+  return {
+    sold: gateway.revisions.resolve(terms.rev),
+    today: today.kind === 'service' && today.service.name === terms.service ? today.service : undefined,
+  }
+}

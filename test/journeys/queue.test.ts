@@ -1,0 +1,229 @@
+import { describe, expect, test } from 'vitest'
+import { makeGate } from '../support/answers.ts'
+import { type Payment, paid, payFor, send } from '../support/buyer.ts'
+import { TestClock } from '../support/clock.ts'
+import { openGateway, type TestGateway } from '../support/gateway.ts'
+import { metric, requestNumber } from '../support/guards.ts'
+import { beginRequest } from '../support/open-request.ts'
+import { idle, rowIn } from '../support/shop.ts'
+import { openUpstream, type TestUpstream } from '../support/upstream.ts'
+
+const shop = (upstream: string, limits: string) => `
+l402: { token_ttl: 1h }
+upstreams: { gpu: { url: "${upstream}", ${limits} } }
+services:
+  POST /make: { name: make, upstream: { use: gpu, path: /make }, price: { flat: 7 } }
+  GET /media/*: { name: media, upstream: { use: gpu }, price: free }
+`
+
+/** An upstream whose every call ends when a test says so. */
+interface Held extends TestUpstream {
+  readonly bodies: () => string[]
+  readonly finish: (number: number) => void
+}
+
+async function openHeld(): Promise<Held> {
+  const gates = [0, 1, 2, 3, 4, 5, 6, 7].map(() => makeGate())
+  const upstream = await openUpstream(async (call, outgoing) => {
+    const number = Number(/\d+/.exec(call.body.toString())?.[0] ?? 0)
+    await gates[number]?.opened
+    outgoing.end(`made ${number}`)
+  })
+  return Object.assign(upstream, {
+    bodies: () => upstream.calls.map(({ body }) => /\d+/.exec(body.toString())?.[0] ?? ''),
+    finish: (number: number) => gates[number]?.open(),
+  })
+}
+
+const payForAll = async (gateway: TestGateway, count: number): Promise<Payment[]> => {
+  const payments: Payment[] = []
+  for (let number = 0; number < count; number++) payments.push(await payFor(gateway, requestNumber(number)))
+  return payments
+}
+
+const queued = (gateway: TestGateway) => gateway.running.context.gateway.guard.status()[0]?.queued
+
+/** Begins the paid requests one after the other, each when the one before is running or waiting. */
+async function beginInTurn(gateway: TestGateway, upstream: TestUpstream, payments: readonly Payment[]) {
+  const answers = []
+  for (const [number, payment] of payments.entries()) {
+    answers.push(send(gateway, paid(requestNumber(number), payment)))
+    await expect.poll(() => upstream.calls.length + (queued(gateway) ?? 0)).toBe(number + 1)
+  }
+  return answers
+}
+
+describe('calls to an upstream that takes one at a time', () => {
+  test('are made in the order in which they came; whoever waits has spent nothing', async () => {
+    await using upstream = await openHeld()
+    await using gateway = await openGateway({ config: shop(upstream.url, 'max_concurrent: 1, max_queued: 5') })
+    const payments = await payForAll(gateway, 4)
+    const answers = await beginInTurn(gateway, upstream, payments)
+    expect(upstream.bodies()).toEqual(['0'])
+    for (const payment of payments.slice(1)) expect(await rowIn(gateway, payment)).toBeUndefined()
+    expect(await metric(gateway, 'turnpike_upstream_queued{upstream="gpu"}')).toBe(3)
+    expect(await metric(gateway, 'turnpike_upstream_running{upstream="gpu"}')).toBe(1)
+    upstream.finish(0)
+    await answers[0]
+    await expect.poll(() => upstream.bodies()).toEqual(['0', '1'])
+    for (const number of [3, 2, 1]) upstream.finish(number)
+    const texts = (await Promise.all(answers)).map(({ text }) => text)
+    expect(texts).toEqual(['made 0', 'made 1', 'made 2', 'made 3'])
+    expect(upstream.bodies()).toEqual(['0', '1', '2', '3'])
+    expect(await metric(gateway, 'turnpike_upstream_queue_wait_seconds_count{upstream="gpu"}')).toBe(4)
+    await idle(gateway)
+    expect(gateway.running.context.gateway.guard.status()).toMatchObject([{ running: 0, queued: 0 }])
+  })
+
+  test('keep it from other calls until they end, whether their clients stay or not', async () => {
+    await using upstream = await openHeld()
+    await using gateway = await openGateway({ config: shop(upstream.url, 'max_concurrent: 1') })
+    const [first, second] = await payForAll(gateway, 2)
+    if (!first || !second) throw new Error('nothing was paid')
+    const { leave } = beginRequest(gateway, paid(requestNumber(0), first))
+    await expect.poll(() => upstream.calls).toHaveLength(1)
+    leave()
+    await expect.poll(() => gateway.log.some((line) => line.includes('"broken_off":true'))).toBe(true)
+    const answer = send(gateway, paid(requestNumber(1), second))
+    await expect.poll(() => queued(gateway)).toBe(1)
+    expect(upstream.calls).toHaveLength(1)
+    upstream.finish(0)
+    upstream.finish(1)
+    expect((await answer).text).toBe('made 1')
+    expect((await send(gateway, paid(requestNumber(0), first))).text).toBe('made 0')
+    expect(upstream.calls).toHaveLength(2)
+  })
+
+  test('lose their place when the client leaves, and only that', async () => {
+    await using upstream = await openHeld()
+    await using gateway = await openGateway({ config: shop(upstream.url, 'max_concurrent: 1, max_queued: 1') })
+    const [first, second, third] = await payForAll(gateway, 3)
+    if (!first || !second || !third) throw new Error('nothing was paid')
+    const running = send(gateway, paid(requestNumber(0), first))
+    await expect.poll(() => upstream.calls).toHaveLength(1)
+    const { leave } = beginRequest(gateway, paid(requestNumber(1), second))
+    await expect.poll(() => queued(gateway)).toBe(1)
+    leave()
+    await expect.poll(() => queued(gateway)).toBe(0)
+    expect(await rowIn(gateway, second)).toBeUndefined()
+    const waiting = send(gateway, paid(requestNumber(2), third))
+    await expect.poll(() => queued(gateway)).toBe(1)
+    for (const number of [0, 1, 2]) upstream.finish(number)
+    expect([(await running).text, (await waiting).text]).toEqual(['made 0', 'made 2'])
+    expect(upstream.bodies()).toEqual(['0', '2'])
+    expect((await send(gateway, paid(requestNumber(1), second))).text).toBe('made 1')
+  })
+
+  test('share one place when they bring the same payment, as long as one of them stays', async () => {
+    await using upstream = await openHeld()
+    await using gateway = await openGateway({ config: shop(upstream.url, 'max_concurrent: 1, max_queued: 1') })
+    const [first, second] = await payForAll(gateway, 2)
+    if (!first || !second) throw new Error('nothing was paid')
+    const running = send(gateway, paid(requestNumber(0), first))
+    await expect.poll(() => upstream.calls).toHaveLength(1)
+    const { leave } = beginRequest(gateway, paid(requestNumber(1), second))
+    await expect.poll(() => queued(gateway)).toBe(1)
+    const others = [send(gateway, paid(requestNumber(1), second)), send(gateway, paid(requestNumber(1), second))]
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    leave()
+    await expect.poll(() => gateway.log.some((line) => line.includes('"broken_off":true'))).toBe(true)
+    expect(queued(gateway)).toBe(1)
+    upstream.finish(0)
+    upstream.finish(1)
+    await running
+    for (const answer of await Promise.all(others)) expect([answer.status, answer.text]).toEqual([200, 'made 1'])
+    expect(upstream.bodies()).toEqual(['0', '1'])
+  })
+
+  test('are not what stored results and work under way are: those never wait', async () => {
+    await using upstream = await openHeld()
+    await using gateway = await openGateway({ config: shop(upstream.url, 'max_concurrent: 1, max_queued: 0') })
+    const [first, second] = await payForAll(gateway, 2)
+    if (!first || !second) throw new Error('nothing was paid')
+    upstream.finish(0)
+    expect((await send(gateway, paid(requestNumber(0), first))).text).toBe('made 0')
+    const running = send(gateway, paid(requestNumber(1), second))
+    await expect.poll(() => upstream.calls).toHaveLength(2)
+    const replay = await send(gateway, paid(requestNumber(0), first))
+    expect([replay.status, replay.headers['l402-payment'], replay.text]).toEqual([200, 'replayed', 'made 0'])
+    const attached = send(gateway, paid(requestNumber(1), second))
+    upstream.finish(1)
+    expect([(await running).text, (await attached).text]).toEqual(['made 1', 'made 1'])
+    expect(upstream.calls).toHaveLength(2)
+  })
+})
+
+describe('a queue that is full', () => {
+  test('turns away who has paid, unspent, and sells nothing to who has not', async () => {
+    await using upstream = await openHeld()
+    await using gateway = await openGateway({ config: shop(upstream.url, 'max_concurrent: 1, max_queued: 1') })
+    const payments = await payForAll(gateway, 3)
+    const [, , late] = payments
+    if (!late) throw new Error('nothing was paid')
+    const answers = await beginInTurn(gateway, upstream, payments.slice(0, 2))
+    const refused = await send(gateway, paid(requestNumber(2), late))
+    expect([refused.status, refused.json().code]).toEqual([503, 'upstream_busy'])
+    expect(refused.headers['l402-payment']).toBe('unspent')
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThanOrEqual(1)
+    expect(refused.json().payment).toEqual({ status: 'unspent', action: 'retry_same_token' })
+    expect(await rowIn(gateway, late)).toBeUndefined()
+    const asked = gateway.wallet.asked.length
+    const unsold = await send(gateway, requestNumber(9))
+    expect([unsold.status, unsold.json().code, unsold.headers['l402-payment']]).toEqual([
+      503,
+      'upstream_busy',
+      'not-charged',
+    ])
+    expect(unsold.headers['www-authenticate']).toBeUndefined()
+    expect(gateway.wallet.asked).toHaveLength(asked)
+    expect(gateway.log.filter((line) => line.includes('"status":503,"code":"upstream_busy"'))).toHaveLength(2)
+    for (const number of [0, 1, 2]) upstream.finish(number)
+    await Promise.all(answers)
+    await idle(gateway)
+    expect((await send(gateway, requestNumber(9))).status).toBe(402)
+    expect((await send(gateway, paid(requestNumber(2), late))).text).toBe('made 2')
+  })
+
+  test('and one in which the wait is too long, turn away alike', async () => {
+    await using upstream = await openHeld()
+    await using gateway = await openGateway({
+      config: shop(upstream.url, 'max_concurrent: 1, max_queue_wait: 100ms'),
+    })
+    const payments = await payForAll(gateway, 2)
+    const [running, waiting] = await beginInTurn(gateway, upstream, payments)
+    const refused = await waiting
+    expect([refused?.status, refused?.json().code]).toEqual([503, 'upstream_busy'])
+    expect(refused?.headers['l402-payment']).toBe('unspent')
+    upstream.finish(0)
+    upstream.finish(1)
+    expect((await running)?.status).toBe(200)
+    const [, second] = payments
+    if (second) expect((await send(gateway, paid(requestNumber(1), second))).text).toBe('made 1')
+  })
+})
+
+test('a token that expires while its request waits was in time', async () => {
+  const clock = new TestClock(Date.now())
+  await using upstream = await openHeld()
+  await using gateway = await openGateway({ config: shop(upstream.url, 'max_concurrent: 1'), clock })
+  const payments = await payForAll(gateway, 2)
+  clock.advance(3_600_000 - 2_000)
+  const [running, waiting] = await beginInTurn(gateway, upstream, payments)
+  clock.advance(60_000)
+  upstream.finish(0)
+  upstream.finish(1)
+  expect([(await running)?.status, (await waiting)?.text]).toEqual([200, 'made 1'])
+})
+
+test('a free route does not stand in the queue', async () => {
+  await using upstream = await openHeld()
+  await using gateway = await openGateway({ config: shop(upstream.url, 'max_concurrent: 1, max_queued: 0') })
+  const [payment] = await payForAll(gateway, 1)
+  if (!payment) throw new Error('nothing was paid')
+  const running = send(gateway, paid(requestNumber(0), payment))
+  await expect.poll(() => upstream.calls).toHaveLength(1)
+  const free = send(gateway, { path: '/media/1' })
+  await expect.poll(() => upstream.calls).toHaveLength(2)
+  upstream.finish(0)
+  expect([(await running).status, (await free).status]).toEqual([200, 200])
+})
