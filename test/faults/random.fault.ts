@@ -6,7 +6,7 @@ import { check } from './arena/checker.ts'
 import { buyAgain, crashPoints } from './arena/crash.ts'
 import { note } from './summary.ts'
 
-const seconds = Number(process.env.TURNPIKE_FAULTS_SECONDS ?? 60)
+const seconds = Number(process.env.TURNPIKE_FAULTS_SECONDS ?? 45)
 const seed = Number(process.env.TURNPIKE_FAULTS_SEED ?? Date.now() % 2 ** 31)
 
 /** Mulberry32: the same seed, the same choices. */
