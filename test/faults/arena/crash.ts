@@ -38,8 +38,7 @@ export const startPoints = ['before:releaseAll', 'after:saveRevisions', 'before:
  * notices nothing but broken connections and has the result at the end, twice.
  */
 export async function crashAt(arena: Arena, point: string, purchase: Purchase): Promise<void> {
-  await arena.kill('gateway')
-  arena.kills--
+  await arena.gateway.kill()
   await arena.startGateway(point)
   const { gateway } = arena
   const buying = buy(purchase, arena)

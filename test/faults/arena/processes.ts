@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as passed } from 'node:timers/promises'
 
 /** A child process that was started and can be ended in any way. */
@@ -31,7 +32,7 @@ export interface StartOptions {
 
 /** @throws Error when the process ends before it says what it should */
 export async function start({ args, env = {}, logFile, until }: StartOptions): Promise<Started> {
-  const child = spawn(process.execPath, args, {
+  const child = spawn(process.execPath, ['--import', join(import.meta.dirname, 'ends-with-parent.ts'), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH ?? '', ...env },
   })
