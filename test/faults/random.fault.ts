@@ -87,6 +87,7 @@ test(
           if (!arena.gateway.alive) {
             await arena.startGateway()
           } else if (over) return
+          else await passed(10)
         }
       })()
       const killsBefore = arena.kills
