@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Match } from '../catalog/catalog.ts'
 import type { Service } from '../catalog/service.ts'
 import { type ErrorCode, GatewayError } from '../errors.ts'
+import { reach } from '../failpoints.ts'
 import { judgeAppended } from '../l402/caveats.ts'
 import type { GenuineToken } from '../l402/token.ts'
 import { authorize, type Verdict } from './authorize.ts'
@@ -147,6 +148,7 @@ async function spend(
   using inside = gateway.deliveries.enter(token.paymentHash)
   void inside
   const preferences = readPreferences(headerLines(incoming, 'prefer'))
+  reach('verified')
   const outcome = await redeem(gateway, {
     ...owner,
     target: request.target,

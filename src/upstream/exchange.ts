@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import { reach } from '../failpoints.ts'
 import type { UpstreamCall, UpstreamEnd, UpstreamFault, UpstreamHead, UpstreamSink } from '../ports/upstream.ts'
 import { incomingHeaders } from './headers.ts'
 
@@ -73,6 +74,10 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
       return
     }
     this.#controller = controller
+  }
+
+  onRequestSent(): void {
+    reach('sent')
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {

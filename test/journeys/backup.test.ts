@@ -61,7 +61,12 @@ describe('turnpike backup', { timeout: 60_000 }, () => {
     expect(await run('backup', to)).toMatchObject({ code: 0, stderr: '' })
     selling.abort()
     await busy
-    expect(readdirSync(to).toSorted()).toEqual(['dev-wallet-holds.sqlite', 'dev-wallet.sqlite', 'keys', 'ledger.sqlite'])
+    expect(readdirSync(to).toSorted()).toEqual([
+      'dev-wallet-holds.sqlite',
+      'dev-wallet.sqlite',
+      'keys',
+      'ledger.sqlite',
+    ])
     expect(statSync(to).mode & 0o777).toBe(0o700)
     for (const name of readdirSync(to)) expect([name, statSync(join(to, name)).mode & 0o777]).toEqual([name, 0o600])
     expect(readFileSync(join(to, 'keys'), 'utf8')).toBe(readFileSync(join(setting.dataDir, 'keys'), 'utf8'))

@@ -28,7 +28,8 @@ export const echo: Answer = (call, outgoing) => {
   outgoing.end(JSON.stringify({ method: call.method, url: call.url, body: call.body.toString() }))
 }
 
-export async function openUpstream(answer: Answer = echo): Promise<TestUpstream> {
+/** @param at the port; 0: any */
+export async function openUpstream(answer: Answer = echo, at = 0): Promise<TestUpstream> {
   const calls: ReceivedCall[] = []
   const upstream = { answer }
   const server = createServer((incoming, outgoing) => {
@@ -41,7 +42,7 @@ export async function openUpstream(answer: Answer = echo): Promise<TestUpstream>
       void upstream.answer(call, outgoing, incoming)
     })
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(at, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   return Object.assign(upstream, {
     url: `http://127.0.0.1:${port}`,

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { MoneyStatus } from '../../errors.ts'
+import { reach } from '../../failpoints.ts'
 import { commonHeaders, writeHead } from '../respond.ts'
 import type { RequestScope } from '../scope.ts'
 import type { LiveAnswer, RunningJob } from './jobs.ts'
@@ -38,6 +39,7 @@ export async function deliverStored(
     ...(replayed && { 'idempotent-replayed': 'true' }),
     ...commonHeaders(scope, money),
   })
+  reach('head_delivered')
   if (incoming.method === 'HEAD') {
     outgoing.end()
     return false
@@ -47,6 +49,7 @@ export async function deliverStored(
     position += piece.length
     if (position >= end) {
       outgoing.end(piece)
+      reach('data_delivered')
       return await finished(outgoing)
     }
     if (!(await writePiece(outgoing, piece))) return false
@@ -80,6 +83,7 @@ export async function deliverLive(
     ...commonHeaders(scope, 'in-progress'),
   })
   outgoing.flushHeaders()
+  reach('head_delivered')
   const events = /^text\/event-stream\b/i.test(headerOf(head, 'content-type') ?? '')
   let position = 0
   let lastByte = 0x0a
@@ -128,7 +132,9 @@ function headerOf(head: ResultHead, name: string): string | undefined {
 /** Writes with back-pressure. @returns false when the client is gone */
 async function writePiece(outgoing: ServerResponse, piece: Uint8Array): Promise<boolean> {
   if (outgoing.destroyed) return false
-  if (outgoing.write(piece)) return true
+  const flowing = outgoing.write(piece)
+  reach('data_delivered')
+  if (flowing) return true
   await either(outgoing, 'drain')
   return !outgoing.destroyed
 }

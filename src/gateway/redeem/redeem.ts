@@ -1,5 +1,6 @@
 import type { Service } from '../../catalog/service.ts'
 import { type ErrorCode, GatewayError } from '../../errors.ts'
+import { reach } from '../../failpoints.ts'
 import { isBoundTo } from '../../l402/caveats.ts'
 import type { GenuineToken } from '../../l402/token.ts'
 import type { CallHealth } from '../../ports/guard.ts'
@@ -188,6 +189,7 @@ async function claim(
   if (outcome.kind === 'expired') return { reason: 'expired' }
   if (outcome.kind === 'standing') return { reason: outcome.record }
   const { job } = outcome
+  reach('claimed')
   gateway.events.claimed({ service: terms.service, jobId: job.id, epoch: job.epoch }, terms.priceMsat, job.epoch === 1)
   const { serving, params } = offer
   const { prepared } = offer.quote

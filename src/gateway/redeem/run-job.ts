@@ -1,4 +1,5 @@
 import type { Service } from '../../catalog/service.ts'
+import { reach } from '../../failpoints.ts'
 import type { CallHealth } from '../../ports/guard.ts'
 import { type ClaimedJob, LedgerError } from '../../ports/ledger.ts'
 import type { UpstreamCall, UpstreamEnd, UpstreamHead } from '../../ports/upstream.ts'
@@ -162,11 +163,13 @@ class JobRun {
       call,
       {
         head: (head) => {
+          reach('upstream_head')
           this.#head = head
           if (successes && isSuccess(head)) return
           if (isWorthKeeping(head, service.config.allowUnframed)) this.#recording.begin(head)
         },
         data: (chunk) => {
+          reach('upstream_data')
           const isAside = successes !== undefined && this.#head !== undefined && isSuccess(this.#head)
           if (isAside) aside += chunk.length
           if (aside > maxReferenceBytes || this.#recording.size + chunk.length > service.config.result.maxBytes) {
@@ -184,6 +187,7 @@ class JobRun {
       },
       stop.signal,
     )
+    reach('upstream_end')
     const lost = end.kind === 'fault' && (end.cause instanceof RecordingLost || end.cause instanceof LedgerError)
     if (lost) throw end.cause
     return end
@@ -214,6 +218,7 @@ class JobRun {
       keepUntilMs: nowMs + this.#plan.service.config.result.ttlMs,
     })
     if (!done) throw new RecordingLost('another run has begun')
+    reach('captured')
     events.captured(this.#facts(), this.#recording.size, upstreamMs)
     return { kind: 'captured', stored: await this.#stored() }
   }

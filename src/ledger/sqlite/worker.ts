@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type Database from 'better-sqlite3'
+import { reachCommit } from '../../failpoints.ts'
 import { BookOperations, BookReadings } from './book-operations.ts'
 import { failure } from './failure.ts'
 import { HoldOperations, HoldReadings } from './hold-operations.ts'
@@ -73,7 +74,9 @@ function serve(
     try {
       inTransaction(() => {
         results = group.operations.map(runOne)
+        reachCommit('before', group.operations)
       })
+      reachCommit('after', group.operations)
       return results
     } catch (thrown) {
       if (database.inTransaction) database.exec('ROLLBACK')

@@ -1,0 +1,3 @@
+import { describeCrashes } from './arena/crash-matrix.ts'
+
+describeCrashes('binary')
