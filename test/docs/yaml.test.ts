@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildCatalog } from '#src/catalog/build.ts'
 import { loadConfigText } from '#src/config/load.ts'
-import { blocksOf } from './blocks.ts'
+import { temporaryDirectory } from '../cli/run.ts'
+import { blocksOf, root } from './blocks.ts'
 
 /** What is wrong with a configuration, as an operator would read it. */
 function problemsOf(text: string, file: string): string[] {
@@ -27,9 +28,22 @@ function completed(text: string): string {
   return text
 }
 
+/** The files that the documents name, as an operator would have them. */
+const directory = temporaryDirectory()
+beforeAll(() => {
+  const certificate = join(root, 'test/support/wallets/tls/lnd.pem')
+  mkdirSync(join(directory.path, 'docs'))
+  for (const at of [directory.path, join(directory.path, 'docs')]) {
+    copyFileSync(certificate, join(at, 'tls.cert'))
+    writeFileSync(join(at, 'turnpike.macaroon'), Buffer.from('0201036c6e64', 'hex'))
+    writeFileSync(join(at, 'phoenixd.password'), 'a password\n')
+  }
+})
+afterAll(() => directory[Symbol.dispose]())
+
 describe('every configuration in the documents loads', () => {
   test.for(blocksOf('yaml'))('$place', ({ place, text }) => {
-    expect(problemsOf(completed(text), join(import.meta.dirname, place))).toEqual([])
+    expect(problemsOf(completed(text), join(directory.path, place))).toEqual([])
   })
 
   test('of which there are some', () => {
