@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildCatalog } from '#src/catalog/build.ts'
 import { loadConfigText } from '#src/config/load.ts'
 import { temporaryDirectory } from '../cli/run.ts'
+import { bakedRights, bakeMacaroon } from '../support/wallets/lnd-macaroon.ts'
 import { blocksOf, root } from './blocks.ts'
 
 /** What is wrong with a configuration, as an operator would read it. */
@@ -35,8 +36,8 @@ beforeAll(() => {
   mkdirSync(join(directory.path, 'docs'))
   for (const at of [directory.path, join(directory.path, 'docs')]) {
     copyFileSync(certificate, join(at, 'tls.cert'))
-    writeFileSync(join(at, 'turnpike.macaroon'), Buffer.from('0201036c6e64', 'hex'))
-    writeFileSync(join(at, 'phoenixd.password'), 'a password\n')
+    writeFileSync(join(at, 'turnpike.macaroon'), Buffer.from(bakeMacaroon(bakedRights), 'hex'))
+    writeFileSync(join(at, 'phoenixd.password'), 'a-password\n')
   }
 })
 afterAll(() => directory[Symbol.dispose]())
