@@ -103,7 +103,7 @@ const lnd = z.strictObject({
   macaroon: macaroon
     .meta({ title: 'macaroon' })
     .describe(
-      'As hex or base64; as a file also as it is. It needs three rights: `lncli bakemacaroon --save_to turnpike.macaroon uri:/lnrpc.Lightning/AddInvoice uri:/lnrpc.Lightning/LookupInvoice uri:/lnrpc.Lightning/SubscribeInvoices`',
+      'As hex or base64; as a file also as it is. It needs three rights: `lncli bakemacaroon --save_to turnpike.macaroon uri:/lnrpc.Lightning/AddInvoice uri:/lnrpc.Lightning/LookupInvoice uri:/lnrpc.Lightning/SubscribeInvoices`. To charge on delivery it needs five more: `uri:/invoicesrpc.Invoices/AddHoldInvoice uri:/invoicesrpc.Invoices/LookupInvoiceV2 uri:/invoicesrpc.Invoices/SubscribeSingleInvoice uri:/invoicesrpc.Invoices/SettleInvoice uri:/invoicesrpc.Invoices/CancelInvoice`',
     ),
   macaroon_file: filePath.optional(),
   private_channels: z
@@ -143,7 +143,7 @@ const cln = z.strictObject({
 
 const nwc = z.strictObject({
   uri: connection.describe(
-    'The connection string `nostr+walletconnect://…` of a receive-only connection: `get_info`, `make_invoice`, `lookup_invoice` and notifications, no `pay_invoice`',
+    'The connection string `nostr+walletconnect://…` of a receive-only connection: `get_info`, `make_invoice`, `lookup_invoice` and notifications, no `pay_invoice`; to charge on delivery also `make_hold_invoice`, `settle_hold_invoice` and `cancel_hold_invoice`',
   ),
   uri_file: filePath.optional(),
   network,

@@ -17,8 +17,14 @@ export type HoldState = 'open' | 'accepted' | 'settled' | 'cancelled' | 'unknown
  */
 export interface HoldWallet extends Wallet {
   /**
+   * Why its credential or connection does not permit holding, and what to do: one sentence for the operator. Undefined
+   * where it can. Final once `start` has resolved; until then undefined may mean that it is not known yet.
+   */
+  readonly cannotHold?: string | undefined
+  /**
    * Makes the invoice; again for the same hash gives the same one.
-   * @throws WalletError
+   * @throws WalletError `unauthorized` with `cannotHold` as its message; `rejected` when there is an invoice of another
+   * amount for this hash
    */
   createHoldInvoice(request: HoldInvoiceRequest, signal: AbortSignal): Promise<IssuedInvoice>
   /** @throws WalletError */
@@ -42,6 +48,8 @@ export interface HoldWallet extends Wallet {
   cancelHold(paymentHash: string, signal: AbortSignal): Promise<void>
 }
 
-/** Whether a wallet can hold payments. */
+/** Whether a wallet can hold payments: its adapter knows how, and its credential permits it. */
 export const canHold = (wallet: Wallet): wallet is HoldWallet =>
-  'settleHold' in wallet && typeof wallet.settleHold === 'function'
+  'settleHold' in wallet &&
+  typeof wallet.settleHold === 'function' &&
+  (!('cannotHold' in wallet) || wallet.cannotHold === undefined)

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { readRights } from '#src/lightning/lnd/rights.ts'
-import { bakedRights, bakeMacaroon, stockInvoiceRights } from '../support/wallets/lnd-macaroon.ts'
+import { holdBakeCommand, readRights } from '#src/lightning/lnd/rights.ts'
+import { bakedRights, bakeMacaroon, holdRights, stockInvoiceRights } from '../support/wallets/lnd-macaroon.ts'
 
 const rightsOf = (rights: readonly string[], caveats: readonly string[] = []) =>
   readRights(Buffer.from(bakeMacaroon(rights, caveats), 'hex'))
 
 describe('the rights of a macaroon of lnd', () => {
   test('are enough and none too many as the manual bakes it', () => {
-    expect(rightsOf(bakedRights)).toEqual({ missing: [], excess: [], spends: false, info: false, balance: false })
+    expect(rightsOf(bakedRights)).toEqual({ missing: [], missingToHold: holdRights, excess: [], spends: false, info: false, balance: false })
   })
 
   test('are enough in wider words', () => {
@@ -36,11 +36,23 @@ describe('the rights of a macaroon of lnd', () => {
 
   test('that only look at the node are no excess, and are used', () => {
     const seeing = rightsOf([...bakedRights, 'info:read', 'offchain:read'])
-    expect(seeing).toEqual({ missing: [], excess: [], spends: false, info: true, balance: true })
+    expect(seeing).toEqual({ missing: [], missingToHold: holdRights, excess: [], spends: false, info: true, balance: true })
   })
 
   test.each(bakedRights)('without %s are too few', (right) => {
     expect(rightsOf(bakedRights.filter((each) => each !== right))?.missing).toEqual([right])
+  })
+
+  test('to hold payments are enough and none too many as the manual bakes them', () => {
+    expect(rightsOf([...bakedRights, ...holdRights])).toMatchObject({ missing: [], missingToHold: [], excess: [] })
+    expect(holdBakeCommand.split(' ').filter((word) => word.startsWith('uri:'))).toEqual([...bakedRights, ...holdRights])
+    expect(rightsOf(['invoices:read', 'invoices:write'])).toMatchObject({ missingToHold: [] })
+    expect(rightsOf(['invoices:read'])?.missingToHold).toHaveLength(4)
+  })
+
+  test.each(holdRights)('without %s are too few to hold payments', (right) => {
+    const held = rightsOf([...bakedRights, ...holdRights.filter((each) => each !== right)])
+    expect(held).toMatchObject({ missing: [], missingToHold: [right] })
   })
 
   test('are read beside caveats', () => {

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
 import type { HoldState } from '../../ports/hold-wallet.ts'
 import { WalletError } from '../../ports/wallet.ts'
+import { isOver, preimageBytes, rejected } from '../hold-progress.ts'
 import { type Hold, HoldFile } from './hold-file.ts'
 
 /** The held payments of the development wallet, and those who wait for them. */
@@ -68,8 +68,7 @@ export class DevHolds implements Disposable {
 
   settle(paymentHash: string, preimage: string): void {
     const hold = this.#find(paymentHash)
-    if (createHash('sha256').update(Buffer.from(preimage, 'hex')).digest('hex') !== paymentHash)
-      throw rejected('The preimage does not belong to this payment hash.')
+    preimageBytes(paymentHash, preimage)
     if (hold.state === 'settled') return
     if (hold.state === 'cancelled') throw rejected('The invoice was cancelled already.')
     if (hold.state === 'open') throw rejected('Nothing is held for this invoice: it is still open.')
@@ -105,7 +104,3 @@ export class DevHolds implements Disposable {
     }
   }
 }
-
-const isOver = (state: HoldState): boolean => state === 'settled' || state === 'cancelled'
-
-const rejected = (message: string): WalletError => new WalletError('rejected', message)

@@ -18,6 +18,13 @@ export const isUnknownInvoice = ({ code, details }: CallFailure): boolean =>
 export const isDuplicate = ({ details }: CallFailure): boolean =>
   /invoice with payment hash already exists/i.test(details)
 
+/** Nothing is locked in, so nothing can be taken. */
+export const isStillOpen = ({ details }: CallFailure): boolean => /invoice still open/i.test(details)
+
+export const isSettledAlready = ({ details }: CallFailure): boolean => /invoice already settled/i.test(details)
+
+export const isCancelledAlready = ({ details }: CallFailure): boolean => /invoice already cancell?ed/i.test(details)
+
 /**
  * A failed call as the port says it. lnd gives most of its own failures code 2, so the text decides; that text is not
  * passed on, for it can quote what it was sent.

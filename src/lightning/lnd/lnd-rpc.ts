@@ -23,6 +23,26 @@ interface Calls {
   readonly channelBalance: [object, { readonly remote_balance: { readonly msat: string } | null }]
 }
 
+/** Those of its invoicesrpc/invoices.proto. */
+interface HoldCalls {
+  readonly addHoldInvoice: [
+    {
+      readonly hash: Uint8Array
+      readonly value_msat: string
+      readonly memo: string
+      readonly expiry: string
+      readonly cltv_expiry: string
+      readonly private: boolean
+    },
+    { readonly payment_request: string },
+  ]
+  readonly lookupInvoiceV2: [{ readonly payment_hash: Uint8Array }, LndInvoice]
+  readonly settleInvoice: [{ readonly preimage: Uint8Array }, object]
+  readonly cancelInvoice: [{ readonly payment_hash: Uint8Array }, object]
+}
+
+type AllCalls = Calls & HoldCalls
+
 /** The fields that are read. `r_preimage` is another, and must stay where it is. */
 export interface LndInvoice {
   readonly r_hash: Buffer
@@ -46,13 +66,20 @@ type Unary<Request, Reply> = (
 
 type LightningClient = { readonly [Name in keyof Calls]: Unary<Calls[Name][0], Calls[Name][1]> } & {
   subscribeInvoices(request: { readonly settle_index: string }): ClientReadableStream<LndInvoice>
+  getChannel(): object
   close(): void
 }
 
-type LightningClass = new (address: string, channel: object, options: object) => LightningClient
+type InvoicesClient = { readonly [Name in keyof HoldCalls]: Unary<HoldCalls[Name][0], HoldCalls[Name][1]> } & {
+  subscribeSingleInvoice(request: { readonly r_hash: Uint8Array }): ClientReadableStream<LndInvoice>
+}
+
+type ClientClass<Client> = new (address: string, credentials: object, options: object) => Client
 
 interface Connection {
   readonly client: LightningClient
+  /** Over the channel of `client`, and closed with it. */
+  readonly invoices: InvoicesClient
   /** Aborts when another one took its place. */
   readonly replaced: AbortController
   /** When it was last heard of. */
@@ -81,33 +108,35 @@ const silentMs = 1_000
 export class LndRpc {
   readonly address: string
   readonly #options: LndRpcOptions
-  readonly #Lightning: LightningClass
+  readonly #Lightning: ClientClass<LightningClient>
+  readonly #Invoices: ClientClass<InvoicesClient>
   #connection: Connection
   #closed = false
 
   constructor(options: LndRpcOptions) {
     this.address = options.address
     this.#options = options
-    // Of the clients made here only the class is used: it lets no channel option through. None of them has connected.
+    // Of the clients made here only the classes are used: they let no channel option through. None has connected.
     const { lnd } = authenticatedLndGrpc({ socket: options.address })
-    this.#Lightning = (lnd.default as { constructor: LightningClass }).constructor
+    this.#Lightning = (lnd.default as { constructor: ClientClass<LightningClient> }).constructor
+    this.#Invoices = (lnd.invoices as { constructor: ClientClass<InvoicesClient> }).constructor
     for (const client of Object.values(lnd) as { close(): void }[]) client.close()
     this.#connection = this.#connect()
   }
 
   /** @throws WalletError; or what lnd answered, where `passOn` says so */
-  async call<Name extends keyof Calls>(
+  async call<Name extends keyof AllCalls>(
     name: Name,
-    request: Calls[Name][0],
+    request: AllCalls[Name][0],
     signal: AbortSignal,
     passOn: (failure: CallFailure) => boolean = () => false,
-  ): Promise<Calls[Name][1]> {
+  ): Promise<AllCalls[Name][1]> {
     if (this.#closed) throw new WalletError('unavailable', 'The wallet is closed.')
     if (signal.aborted) throw late(this.address)
     const connection = this.#connection
     const beganMs = performance.now()
     try {
-      const reply = await callOnce(connection.client, name, request, signal)
+      const reply = await callOnce(connection, name, request, signal)
       connection.heardMs = performance.now()
       return reply
     } catch (thrown) {
@@ -126,10 +155,26 @@ export class LndRpc {
    * one; an index of 0 replays nothing. Ends when the signal aborts.
    * @throws WalletError
    */
-  async *subscribe(settleIndex: string, signal: AbortSignal): AsyncGenerator<LndInvoice, void, void> {
+  subscribe(settleIndex: string, signal: AbortSignal): AsyncGenerator<LndInvoice, void, void> {
+    return this.#read(({ client }) => client.subscribeInvoices({ settle_index: settleIndex }), signal)
+  }
+
+  /**
+   * The invoice as it is, and at each change of its state, held payments included, until the end of it. Silent for one
+   * that lnd does not know yet. Ends when the signal aborts.
+   * @throws WalletError
+   */
+  subscribeSingle(paymentHash: Uint8Array, signal: AbortSignal): AsyncGenerator<LndInvoice, void, void> {
+    return this.#read(({ invoices }) => invoices.subscribeSingleInvoice({ r_hash: paymentHash }), signal)
+  }
+
+  async *#read(
+    open: (connection: Connection) => ClientReadableStream<LndInvoice>,
+    signal: AbortSignal,
+  ): AsyncGenerator<LndInvoice, void, void> {
     if (this.#closed || signal.aborted) return
     const connection = this.#connection
-    const stream = connection.client.subscribeInvoices({ settle_index: settleIndex })
+    const stream = open(connection)
     const cancel = (): void => stream.cancel()
     const ends = AbortSignal.any([signal, connection.replaced.signal])
     ends.addEventListener('abort', cancel, { once: true })
@@ -176,26 +221,29 @@ export class LndRpc {
       done(null, metadata)
     })
     const tls = credentials.createSsl(tlsCert === undefined ? null : Buffer.from(tlsCert))
-    const client = new this.#Lightning(address, credentials.combineChannelCredentials(tls, headers), {
+    const channel = credentials.combineChannelCredentials(tls, headers)
+    const client = new this.#Lightning(address, channel, {
       'grpc.keepalive_time_ms': keepaliveMs,
       'grpc.keepalive_timeout_ms': Math.min(keepaliveMs, 10_000),
       'grpc.keepalive_permit_without_calls': 0,
       'grpc.initial_reconnect_backoff_ms': 200,
       'grpc.max_reconnect_backoff_ms': 5_000,
     })
-    return { client, replaced: new AbortController(), heardMs: Number.NEGATIVE_INFINITY }
+    const invoices = new this.#Invoices(address, channel, { channelOverride: client.getChannel() })
+    return { client, invoices, replaced: new AbortController(), heardMs: Number.NEGATIVE_INFINITY }
   }
 }
 
-function callOnce<Name extends keyof Calls>(
-  client: LightningClient,
+function callOnce<Name extends keyof AllCalls>(
+  { client, invoices }: Connection,
   name: Name,
-  request: Calls[Name][0],
+  request: AllCalls[Name][0],
   signal: AbortSignal,
-): Promise<Calls[Name][1]> {
-  const { promise, resolve, reject } = Promise.withResolvers<Calls[Name][1]>()
-  const method = client[name] as Unary<Calls[Name][0], Calls[Name][1]>
-  const call = method.call(client, request, { deadline: Date.now() + longestCallMs }, (error, reply) => {
+): Promise<AllCalls[Name][1]> {
+  const { promise, resolve, reject } = Promise.withResolvers<AllCalls[Name][1]>()
+  const service = name in client ? client : invoices
+  const method = (service as unknown as Record<Name, Unary<AllCalls[Name][0], AllCalls[Name][1]>>)[name]
+  const call = method.call(service, request, { deadline: Date.now() + longestCallMs }, (error, reply) => {
     signal.removeEventListener('abort', cancel)
     if (error || reply === undefined) reject(error ?? new Error('neither a reply nor an error'))
     else resolve(reply)

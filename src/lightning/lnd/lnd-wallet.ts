@@ -1,13 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { hmacSha256 } from '../../l402/hmac.ts'
 import type { Clock } from '../../ports/clock.ts'
+import type { HoldInvoiceRequest, HoldState, HoldWallet } from '../../ports/hold-wallet.ts'
 import {
   type InvoiceRequest,
   type InvoiceState,
   type IssuedInvoice,
   type Network,
   type Settlement,
-  type Wallet,
   type WalletCapabilities,
   WalletError,
   type WalletHealth,
@@ -16,8 +16,9 @@ import { expectNetwork } from '../http/expected-network.ts'
 import { toIssued, tryDecode } from '../http/issued-invoice.ts'
 import { measureHealth } from '../http/measure-health.ts'
 import { isCallFailure, isDuplicate, isUnknownInvoice } from './lnd-error.ts'
+import { LndHolds } from './lnd-holds.ts'
 import { type LndInvoice, LndRpc } from './lnd-rpc.ts'
-import { bakeCommand, type Rights, readRights } from './rights.ts'
+import { bakeCommand, holdBakeCommand, type Rights, readRights } from './rights.ts'
 
 export interface LndWalletOptions {
   readonly name: string
@@ -47,20 +48,27 @@ const networks: Readonly<Record<string, Network>> = {
  * ```
  * lncli bakemacaroon --save_to turnpike.macaroon uri:/lnrpc.Lightning/AddInvoice uri:/lnrpc.Lightning/LookupInvoice uri:/lnrpc.Lightning/SubscribeInvoices
  * ```
+ * To hold payments (hold invoices, `invoicesrpc`) the same command takes these rights besides; such a macaroon cannot
+ * move money out either, but whoever has it can settle and cancel any hold invoice of the node whose preimage or hash
+ * they know:
+ * ```
+ * uri:/invoicesrpc.Invoices/AddHoldInvoice uri:/invoicesrpc.Invoices/LookupInvoiceV2 uri:/invoicesrpc.Invoices/SubscribeSingleInvoice uri:/invoicesrpc.Invoices/SettleInvoice uri:/invoicesrpc.Invoices/CancelInvoice
+ * ```
  * Exact to the millisatoshi. We choose the preimages, so a repeated idempotency key gets the same invoice, as long as
  * this object lives. Settlements resume from lnd's `settle_index` and none is lost; without a cursor they begin now.
  *
  * The network is asked for where the macaroon permits it (`info:read`). Where it does not, and a network is expected,
  * `start` makes an invoice over 1 msat that expires after a second, and reads it there.
  */
-export function openLndWallet(options: LndWalletOptions): Wallet {
+export function openLndWallet(options: LndWalletOptions): HoldWallet {
   return new LndWallet(options)
 }
 
-class LndWallet implements Wallet {
+class LndWallet implements HoldWallet {
   readonly name: string
   readonly kind = 'lnd'
   readonly #rpc: LndRpc
+  readonly #holds: LndHolds
   readonly #clock: Clock
   readonly #rights: Rights | undefined
   readonly #private: boolean
@@ -79,10 +87,16 @@ class LndWallet implements Wallet {
     this.#expected = network
     this.#network = network
     this.#rpc = new LndRpc({ address, tlsCert, macaroon, keepaliveMs })
+    this.#holds = new LndHolds(this.#rpc, privateChannels)
   }
 
   get capabilities(): WalletCapabilities {
     return { unitMsat: 1n, network: this.#network, lookup: true, push: 'resumable', preimagePrivate: true }
+  }
+
+  get cannotHold(): string | undefined {
+    if ((this.#rights?.missingToHold.length ?? 0) === 0) return undefined
+    return `The macaroon of lnd does not permit holding payments; make one with \`${holdBakeCommand}\`.`
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -158,6 +172,27 @@ class LndWallet implements Wallet {
       // The stream tells of new invoices too.
       if (invoice.state === 'SETTLED') yield toSettlement(invoice)
     }
+  }
+
+  async createHoldInvoice(request: HoldInvoiceRequest, signal: AbortSignal): Promise<IssuedInvoice> {
+    if (this.cannotHold !== undefined) throw new WalletError('unauthorized', this.cannotHold)
+    return await this.#holds.create(request, signal)
+  }
+
+  lookupHold(paymentHash: string, signal: AbortSignal): Promise<HoldState> {
+    return this.#holds.lookup(paymentHash, signal)
+  }
+
+  holdStates(paymentHash: string, signal: AbortSignal): AsyncIterable<HoldState> {
+    return this.#holds.states(paymentHash, AbortSignal.any([signal, this.#closing.signal]))
+  }
+
+  settleHold(paymentHash: string, preimage: string, signal: AbortSignal): Promise<void> {
+    return this.#holds.settle(paymentHash, preimage, signal)
+  }
+
+  cancelHold(paymentHash: string, signal: AbortSignal): Promise<void> {
+    return this.#holds.cancel(paymentHash, signal)
   }
 
   health(signal: AbortSignal): Promise<WalletHealth> {

@@ -4,9 +4,14 @@ import { decodeMacaroon } from '../../l402/macaroon.ts'
 export const bakeCommand =
   'lncli bakemacaroon --save_to turnpike.macaroon uri:/lnrpc.Lightning/AddInvoice uri:/lnrpc.Lightning/LookupInvoice uri:/lnrpc.Lightning/SubscribeInvoices'
 
+/** The same, with what holding payments takes besides. */
+export const holdBakeCommand = `${bakeCommand} uri:/invoicesrpc.Invoices/AddHoldInvoice uri:/invoicesrpc.Invoices/LookupInvoiceV2 uri:/invoicesrpc.Invoices/SubscribeSingleInvoice uri:/invoicesrpc.Invoices/SettleInvoice uri:/invoicesrpc.Invoices/CancelInvoice`
+
 /** A right of lnd, `entity:action`, such as `invoices:read` or `uri:/lnrpc.Lightning/AddInvoice`. */
 export interface Rights {
   readonly missing: readonly string[]
+  /** For holding payments. */
+  readonly missingToHold: readonly string[]
   /** Beyond receiving and looking at the node. */
   readonly excess: readonly string[]
   /** Whether whoever holds the macaroon can move money out. */
@@ -22,9 +27,17 @@ const needed: readonly (readonly [uri: string, wide: string])[] = [
   ['uri:/lnrpc.Lightning/LookupInvoice', 'invoices:read'],
   ['uri:/lnrpc.Lightning/SubscribeInvoices', 'invoices:read'],
 ]
+/** lnd wants the right to write of whoever looks up this way. */
+const neededToHold: typeof needed = [
+  ['uri:/invoicesrpc.Invoices/AddHoldInvoice', 'invoices:write'],
+  ['uri:/invoicesrpc.Invoices/LookupInvoiceV2', 'invoices:write'],
+  ['uri:/invoicesrpc.Invoices/SubscribeSingleInvoice', 'invoices:read'],
+  ['uri:/invoicesrpc.Invoices/SettleInvoice', 'invoices:write'],
+  ['uri:/invoicesrpc.Invoices/CancelInvoice', 'invoices:write'],
+]
 const getInfo = ['uri:/lnrpc.Lightning/GetInfo', 'info:read']
 const channelBalance = ['uri:/lnrpc.Lightning/ChannelBalance', 'offchain:read']
-const harmless: ReadonlySet<string> = new Set([...needed.flat(), ...getInfo, ...channelBalance])
+const harmless: ReadonlySet<string> = new Set([...needed.flat(), ...neededToHold.flat(), ...getInfo, ...channelBalance])
 const spending =
   /^(?:offchain:write|onchain:write|macaroon:|signer:|uri:.*\/(?:Send|Pay|Open|Close|Bump|Fund|Bake|Sign))/i
 
@@ -42,6 +55,7 @@ export function readRights(macaroon: Uint8Array): Rights | undefined {
   const has = (...anyOf: readonly string[]): boolean => anyOf.some((each) => rights.includes(each))
   return {
     missing: needed.filter((either) => !has(...either)).map(([uri]) => uri),
+    missingToHold: neededToHold.filter((either) => !has(...either)).map(([uri]) => uri),
     excess: rights.filter((right) => !harmless.has(right)),
     spends: rights.some((right) => spending.test(right)),
     info: has(...getInfo),

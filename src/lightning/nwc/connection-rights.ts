@@ -26,3 +26,12 @@ export function rightsWarnings({ methods, notifications, encryption }: Rights): 
   }
   return warnings
 }
+
+const holding = ['make_hold_invoice', 'settle_hold_invoice', 'cancel_hold_invoice', 'lookup_invoice']
+
+/** Why the connection cannot hold payments, with the fix, in a sentence; undefined where it can. */
+export function holdProblem({ methods }: Rights): string | undefined {
+  const missing = holding.filter((method) => !methods.includes(method))
+  if (missing.length === 0) return undefined
+  return `This connection cannot hold payments: allow it ${missing.join(', ')}, or use a wallet that can hold (lnd, or Alby Hub over NWC).`
+}

@@ -1,12 +1,12 @@
 import type { z } from 'zod'
 import type { Clock } from '../../ports/clock.ts'
+import type { HoldInvoiceRequest, HoldState, HoldWallet } from '../../ports/hold-wallet.ts'
 import {
   type InvoiceRequest,
   type InvoiceState,
   type IssuedInvoice,
   type Network,
   type Settlement,
-  type Wallet,
   type WalletCapabilities,
   WalletError,
   type WalletHealth,
@@ -15,10 +15,11 @@ import { expectNetwork } from '../http/expected-network.ts'
 import { jsonMsat, maxJsonMsat, toIssued, tryDecode } from '../http/issued-invoice.ts'
 import { measureHealth } from '../http/measure-health.ts'
 import { answerError } from './answer-error.ts'
-import { type Rights, rightsWarnings } from './connection-rights.ts'
+import { holdProblem, type Rights, rightsWarnings } from './connection-rights.ts'
 import { parseConnectionString } from './connection-string.ts'
 import { Nip47Client, type WalletAnswer } from './nip47-client.ts'
 import type { Encryption } from './nostr-keys.ts'
+import { NwcHolds } from './nwc-holds.ts'
 import { PaymentHints } from './payment-hints.ts'
 import { lookedUpInvoice, madeInvoice, readResult, receivedPayment, walletInfo } from './transaction.ts'
 
@@ -35,6 +36,8 @@ export interface NwcWalletOptions {
   readonly requestTimeoutMs?: number
   /** How often a silent relay is pinged. */
   readonly pingEveryMs?: number
+  /** How often the wallet is asked about a payment that may be held; undefined: by whether it notifies. */
+  readonly holdPollEveryMs?: number
 }
 
 const service = 'The wallet'
@@ -56,22 +59,24 @@ const unusedHash = '0'.repeat(64)
 
 /**
  * Any wallet that speaks Nostr Wallet Connect (NIP-47), over its relays. Ask the wallet for a receive-only connection:
- * `get_info`, `make_invoice`, `lookup_invoice` and notifications.
+ * `get_info`, `make_invoice`, `lookup_invoice` and notifications; to hold payments also `make_hold_invoice`,
+ * `settle_hold_invoice` and `cancel_hold_invoice`, which spend nothing either.
  *
  * The protocol has no key for repeated requests: after a lost answer the next call makes another invoice, and nobody
  * pays the first. Notifications are a hint that a lookup confirms; what happens while a relay is down is not repeated.
  * @throws WalletError `rejected` when the connection string cannot be used
  */
-export function openNwcWallet(options: NwcWalletOptions): Wallet {
+export function openNwcWallet(options: NwcWalletOptions): HoldWallet {
   return new NwcWallet(options)
 }
 
-class NwcWallet implements Wallet {
+class NwcWallet implements HoldWallet {
   readonly name: string
   readonly kind = 'nwc'
   readonly #options: NwcWalletOptions
   readonly #client: Nip47Client
   readonly #hints = new PaymentHints()
+  readonly #holds: NwcHolds
   #rights: Rights | undefined
   #network: Network | undefined
   #unitMsat: bigint
@@ -87,6 +92,12 @@ class NwcWallet implements Wallet {
       onNotification: (type, body) => this.#hear(type, body),
       ...(options.pingEveryMs !== undefined && { pingEveryMs: options.pingEveryMs }),
     })
+    this.#holds = new NwcHolds({
+      ask: (method, params, signal) => this.#ask(method, params, signal),
+      nowMs: () => options.clock.nowMs(),
+      notifies: () => this.#rights?.notifications.includes('hold_invoice_accepted') ?? false,
+      pollEveryMs: options.holdPollEveryMs,
+    })
   }
 
   get capabilities(): WalletCapabilities {
@@ -98,6 +109,10 @@ class NwcWallet implements Wallet {
       push: this.#rights?.notifications.includes('payment_received') ? 'lossy' : 'none',
       preimagePrivate: true,
     }
+  }
+
+  get cannotHold(): string | undefined {
+    return this.#rights && holdProblem(this.#rights)
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -115,10 +130,7 @@ class NwcWallet implements Wallet {
   }
 
   async createInvoice(request: InvoiceRequest, signal: AbortSignal): Promise<IssuedInvoice> {
-    const amount = jsonMsat(service, request.amountMsat)
-    if (request.amountMsat % this.#unitMsat !== 0n) {
-      throw new WalletError('bad_amount', `${service} asks for whole satoshi only, and not for ${amount} msat.`)
-    }
+    const amount = this.#amount(request.amountMsat)
     const params = { amount, description: request.description, expiry: request.expirySeconds }
     const made = await this.#call('make_invoice', params, madeInvoice, signal)
     return toIssued(service, {
@@ -153,6 +165,28 @@ class NwcWallet implements Wallet {
     }
   }
 
+  async createHoldInvoice(request: HoldInvoiceRequest, signal: AbortSignal): Promise<IssuedInvoice> {
+    if (this.cannotHold !== undefined) throw new WalletError('unauthorized', this.cannotHold)
+    this.#amount(request.amountMsat)
+    return await this.#holds.create(request, signal)
+  }
+
+  lookupHold(paymentHash: string, signal: AbortSignal): Promise<HoldState> {
+    return this.#holds.lookup(paymentHash, signal)
+  }
+
+  holdStates(paymentHash: string, signal: AbortSignal): AsyncIterable<HoldState> {
+    return this.#holds.states(paymentHash, signal)
+  }
+
+  settleHold(paymentHash: string, preimage: string, signal: AbortSignal): Promise<void> {
+    return this.#holds.settle(paymentHash, preimage, signal)
+  }
+
+  cancelHold(paymentHash: string, signal: AbortSignal): Promise<void> {
+    return this.#holds.cancel(paymentHash, signal)
+  }
+
   /** What only receives is asked for an invoice that nobody has: the answer shows that it is alive and that we may ask. */
   async health(signal: AbortSignal): Promise<WalletHealth> {
     return await measureHealth(this.#options.clock, async () => {
@@ -165,6 +199,7 @@ class NwcWallet implements Wallet {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#holds[Symbol.dispose]()
     this.#client[Symbol.dispose]()
     this.#hints.end()
   }
@@ -179,6 +214,13 @@ class NwcWallet implements Wallet {
 
   #may(method: string): boolean {
     return this.#rights?.methods.includes(method) ?? false
+  }
+
+  /** @throws WalletError `bad_amount` */
+  #amount(amountMsat: bigint): number {
+    const amount = jsonMsat(service, amountMsat)
+    if (amountMsat % this.#unitMsat === 0n) return amount
+    throw new WalletError('bad_amount', `${service} asks for whole satoshi only, and not for ${amount} msat.`)
   }
 
   #deadline(signal: AbortSignal): AbortSignal {
@@ -240,8 +282,10 @@ class NwcWallet implements Wallet {
   }
 
   #hear(type: string, body: unknown): void {
-    if (type !== 'payment_received') return
     const payment = receivedPayment.safeParse(body)
-    if (payment.success) this.#hints.tell(payment.data.payment_hash)
+    if (!payment.success) return
+    const { payment_hash: paymentHash } = payment.data
+    if (type === 'payment_received') this.#hints.tell(paymentHash)
+    if (type === 'payment_received' || type === 'hold_invoice_accepted') this.#holds.tell(paymentHash)
   }
 }

@@ -34,7 +34,7 @@ export const walletInfo = z.object({
   notifications: maybe(z.array(z.string())),
 })
 
-/** The body of a `payment_received` notification. */
+/** The body of a `payment_received` or `hold_invoice_accepted` notification. */
 export const receivedPayment = z.object({ payment_hash: hash32 })
 
 /**

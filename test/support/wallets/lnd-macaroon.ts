@@ -5,6 +5,14 @@ import { encodeMacaroon, mintMacaroon } from '#src/l402/macaroon.ts'
 export const bakedRights = ['AddInvoice', 'LookupInvoice', 'SubscribeInvoices'].map(
   (call) => `uri:/lnrpc.Lightning/${call}`,
 )
+/** What it is told besides, to hold payments. */
+export const holdRights = [
+  'AddHoldInvoice',
+  'LookupInvoiceV2',
+  'SubscribeSingleInvoice',
+  'SettleInvoice',
+  'CancelInvoice',
+].map((call) => `uri:/invoicesrpc.Invoices/${call}`)
 /** Those of the `invoice.macaroon` that lnd makes by itself. */
 export const stockInvoiceRights = ['invoices:read', 'invoices:write', 'address:read', 'address:write', 'onchain:read']
 
