@@ -2,10 +2,12 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Catalog } from './catalog/catalog.ts'
 import { RevisionStore } from './catalog/revision-store.ts'
+import { addressMatcher, admission, canonicalAddress } from './config/address-range.ts'
 import type { Config } from './config/config.ts'
 import type { Environment } from './config/environment.ts'
 import { DiskRoom } from './gateway/disk-room.ts'
 import type { Gateway } from './gateway/gateway.ts'
+import { type ClientRules, ClientUse } from './gateway/limits/client-limits.ts'
 import { Deliveries } from './gateway/redeem/deliveries.ts'
 import type { Jobs } from './gateway/redeem/jobs.ts'
 import { openKeys } from './keys/keys-file.ts'
@@ -134,6 +136,7 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     clock,
     random,
     events,
+    use: new ClientUse(clock),
     settings: {
       invoiceExpiryMs: config.lightning.invoiceExpiryMs,
       walletTimeoutMs: config.lightning.timeoutMs,
@@ -143,6 +146,7 @@ export async function createContext(options: ContextOptions): Promise<Context> {
       title: config.site.title,
       publicUrl: config.publicUrl,
       contact: config.contact,
+      clients: clientRules(config),
       isOwnHost: ownHosts(config),
     },
   }
@@ -179,6 +183,15 @@ function everyInterval(ms: number, run: () => Promise<void>): AsyncDisposable {
       await running
     },
   }
+}
+
+function clientRules({ trustedProxies, access, limits }: Config): ClientRules {
+  const addresses = {
+    canonical: canonicalAddress,
+    isProxy: addressMatcher(trustedProxies?.from ?? []),
+    hops: trustedProxies?.hops ?? 0,
+  }
+  return { addresses, admits: admission(access), ...limits }
 }
 
 /** The names under which an absolute URL on the request line may call this gateway. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { accessShape, clientsShape, rateLimits } from './client-limits.ts'
 import { breaker, limitsShape } from './limits-schema.ts'
 import { priceSchema } from './price.ts'
 import { durationMs, filePath, httpUrl, listenAddress, sizeBytes, slug } from './scalars.ts'
@@ -154,6 +155,8 @@ export const serviceSchema = z.strictObject(
       .optional(),
     timeout: timeouts.optional(),
     attempts: z.int().min(1).max(20).describe(attemptsMeaning).optional(),
+    rate_limits: rateLimits.optional(),
+    ...accessShape,
     stream: z
       .boolean()
       .describe('Send bytes on as they come, instead of once the whole result is stored')
@@ -190,6 +193,14 @@ export const fileSchema = z.strictObject({
     .prefault({})
     .describe('The operator’s listener: health, metrics, commands'),
   health: listener.describe('A second listener with /livez, /readyz and /metrics only, for probes').optional(),
+  tls: z
+    .strictObject({
+      cert_file: filePath.describe('Certificate and those between it and its authority, PEM; relative to this file'),
+      key_file: filePath.describe('Its private key, PEM'),
+    })
+    .describe('HTTPS (TLS 1.2 or newer) on `listen`; both files are taken up again when they change')
+    .optional(),
+  ...clientsShape,
   public_url: httpUrl.describe('How buyers reach the gateway, where it differs from `listen`').optional(),
   contact: z.string().describe('Where a buyer can ask for a refund: an address or a URL').optional(),
   data: z
@@ -258,6 +269,7 @@ export const fileSchema = z.strictObject({
         .describe('Requests'),
       attempts: z.int().min(1).max(20).describe(attemptsMeaning).default(3),
       breaker: breaker.optional(),
+      rate_limits: rateLimits.optional(),
     })
     .prefault({})
     .describe('What services take over that do not say otherwise'),

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
+import { readRateLimits } from './client-limits.ts'
 import type {
   Charge,
   ExampleBody,
@@ -74,6 +75,8 @@ export function readService(
     allowUnframed: input.allow_unframed,
     websocket: input.websocket,
     attempts: input.attempts ?? context.defaults.attempts,
+    rateLimits: readRateLimits(input.rate_limits, context.defaults.rate_limits),
+    access: { allowlist: input.allowlist, blocklist: input.blocklist ?? [] },
     result: {
       ttlMs: input.result?.ttl ?? context.defaults.result.ttl,
       maxBytes: input.result?.max_bytes ?? context.defaults.result.max_bytes,

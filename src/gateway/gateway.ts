@@ -10,6 +10,7 @@ import type { SettlementCheck } from '../ports/settlement.ts'
 import type { Upstream } from '../ports/upstream.ts'
 import type { Events } from '../telemetry/events.ts'
 import type { DiskRoom } from './disk-room.ts'
+import type { ClientRules, ClientUse } from './limits/client-limits.ts'
 import type { Deliveries } from './redeem/deliveries.ts'
 import type { Jobs } from './redeem/jobs.ts'
 
@@ -30,6 +31,8 @@ export interface Gateway {
   readonly clock: Clock
   readonly random: (bytes: number) => Buffer
   readonly events: Events
+  /** What clients have used of their limits. */
+  readonly use: ClientUse
   readonly settings: GatewaySettings
 }
 
@@ -44,6 +47,7 @@ export interface GatewaySettings {
   /** Without a slash at the end; undefined: links are relative. */
   readonly publicUrl: string | undefined
   readonly contact: string | undefined
+  readonly clients: ClientRules
   /** Whether an absolute URL on the request line names this gateway. */
   readonly isOwnHost: (host: string) => boolean
 }

@@ -30,7 +30,7 @@ export function createSiteApp(prefix: string): Hono<SiteEnvironment> {
   })
   app.all('/quote/*', async (c) => {
     const url = (c.env.incoming.url ?? '').slice(prefix.length + '/quote'.length)
-    const answer = await quoteRequest(c.var.gateway, c.env.incoming, c.var.scope, url)
+    const answer = await quoteRequest(c.var.gateway, c.env.incoming, c.env.outgoing, c.var.scope, url)
     return c.json(answer, 200, corsHeaders)
   })
   app.all('/jobs/*', async (c) => {

@@ -1,6 +1,9 @@
 import type { ErrorCode, MoneyStatus } from '../errors.ts'
 import type { WalletEvents } from './wallet-events.ts'
 
+/** The limits on what clients and tokens may ask for. */
+export type LimitName = 'challenges' | 'unpaid_bytes' | 'unpaid_bytes_at_once' | 'client' | 'token'
+
 /**
  * What happens in the shop, one function an event. Log lines and metrics are made from these and from nothing else; no
  * argument is ever a preimage, a token, an invoice or anything a buyer wrote.
@@ -27,6 +30,10 @@ export interface Events extends WalletEvents {
   breaker(upstream: string, state: 'open' | 'half_open' | 'closed', by: string | undefined): void
   /** A paid call had its turn at an upstream, or gave up waiting for it. */
   queued(upstream: string, waitedMs: number): void
+  /** A request was answered 429. */
+  limited(limit: LimitName, service: string): void
+  /** Requests come through a proxy that the configuration does not name: limits per client do not tell them apart. */
+  proxyNotTrusted(): void
   ledgerFailed(operation: string, cause: unknown): void
   /** Something that should not happen. */
   unexpected(what: string, cause: unknown, requestId?: string): void
