@@ -60,8 +60,11 @@ export class Buckets {
   }
 }
 
+/** What sums of parts may be off must not keep anybody out. */
+const rounding = 1e-6
+
 function missingMs({ level }: Bucket, amount: number, { amount: most, perMs }: BucketRate): number {
   const missing = Math.min(amount, most) - level
-  // Rounding must not leave a bucket short for ever.
-  return missing <= 1e-6 ? 0 : Math.ceil((missing * perMs) / most)
+
+  return missing <= rounding ? 0 : Math.ceil(((missing - rounding) * perMs) / most)
 }

@@ -32,8 +32,8 @@ export class ClientUse {
   /** Whether it was said already that a proxy is not trusted. */
   saidProxy = false
 
-  constructor({ monotonicMs }: Pick<Clock, 'monotonicMs'>) {
-    const buckets = (): Buckets => new Buckets(maxKeys, monotonicMs)
+  constructor(clock: Pick<Clock, 'monotonicMs'>) {
+    const buckets = (): Buckets => new Buckets(maxKeys, () => clock.monotonicMs())
     this.challenges = buckets()
     this.unpaidBytes = buckets()
     this.clients = buckets()
