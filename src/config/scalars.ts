@@ -149,6 +149,8 @@ const fileKinds: ReadonlyMap<string, FileKind> = new Map<string, FileKind>([
 export function fileKindAt(path: ConfigPath): FileKind | undefined {
   const key = String(path.at(-1))
   if (!key.endsWith('_file')) return undefined
+  // Our own certificate is read from its files again and again.
+  if (path.length === 2 && path[0] === 'tls') return undefined
   return path.at(-2) === 'headers' ? 'text' : fileKinds.get(key.slice(0, -'_file'.length))
 }
 

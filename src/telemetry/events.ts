@@ -34,6 +34,8 @@ export interface Events extends WalletEvents {
   limited(limit: LimitName, service: string): void
   /** Requests come through a proxy that the configuration does not name: limits per client do not tell them apart. */
   proxyNotTrusted(): void
+  /** The files of our own TLS certificate changed. @param problem why they are not used; undefined when they are */
+  certificate(problem: unknown): void
   ledgerFailed(operation: string, cause: unknown): void
   /** Something that should not happen. */
   unexpected(what: string, cause: unknown, requestId?: string): void
