@@ -20,31 +20,24 @@ export function readTls(
       return undefined
     }
   }
-  const [cert, key] = [read('cert_file', certFile), read('key_file', keyFile)]
-  const fault = cert === undefined || key === undefined ? undefined : tlsFault(cert, key)
-  if (fault) onProblem(['tls', fault.in], fault.message)
+  const cert = read('cert_file', certFile)
+  const key = read('key_file', keyFile)
+  const isCert = cert !== undefined && serves({ cert })
+  const isKey = key !== undefined && serves({ key })
+  if (cert !== undefined && !isCert)
+    onProblem(['tls', 'cert_file'], 'is not a certificate in PEM; the file begins with `-----BEGIN CERTIFICATE-----`')
+  if (key !== undefined && !isKey)
+    onProblem(['tls', 'key_file'], 'is not a private key in PEM that needs no passphrase')
+  if (isCert && isKey && !serves({ cert, key }))
+    onProblem(['tls', 'key_file'], 'is not the key of the certificate; give the one that it was made for')
   return { certFile, keyFile }
 }
 
-/** Why a certificate and a key do not serve together. */
-function tlsFault(cert: string, key: string): { in: 'cert_file' | 'key_file'; message: string } | undefined {
+function serves(pair: { readonly cert?: string; readonly key?: string }): boolean {
   try {
-    createSecureContext({ cert })
+    createSecureContext(pair)
+    return true
   } catch {
-    return {
-      in: 'cert_file',
-      message: 'is not a certificate in PEM; the file begins with `-----BEGIN CERTIFICATE-----`',
-    }
-  }
-  try {
-    createSecureContext({ key })
-  } catch {
-    return { in: 'key_file', message: 'is not a private key in PEM without a passphrase' }
-  }
-  try {
-    createSecureContext({ cert, key })
-    return undefined
-  } catch {
-    return { in: 'key_file', message: 'is not the key of the certificate; give the one that it was made for' }
+    return false
   }
 }

@@ -4,7 +4,7 @@ import { type RequestOptions, request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { watchTlsFiles } from '#src/cli/tls-files.ts'
 import { parseChallenge } from '#src/client/parse-challenge.ts'
@@ -39,15 +39,36 @@ afterAll(async () => {
 
 const post = async (headers: Record<string, string> = {}, options: RequestOptions = {}) => {
   const { port } = new URL(gateway.url)
-  const place = { port, path: '/make', method: 'POST', host: '127.0.0.1', servername: 'localhost', agent: false } as const
-  const outgoing = request({ ...place, ca: authorities().right, headers: { host: 'localhost', ...headers }, ...options })
+  const place = {
+    port,
+    path: '/make',
+    method: 'POST',
+    host: '127.0.0.1',
+    servername: 'localhost',
+    agent: false,
+  } as const
+  const outgoing = request({
+    ...place,
+    ca: authorities().right,
+    headers: { host: 'localhost', ...headers },
+    ...options,
+  })
   outgoing.end('{}')
   const [incoming] = await once(outgoing, 'response')
-  return { status: incoming.statusCode as number, headers: incoming.headers as Record<string, string>, body: await text(incoming) }
+  return {
+    status: incoming.statusCode as number,
+    headers: incoming.headers as Record<string, string>,
+    body: await text(incoming),
+  }
 }
 
 async function handshake(options: ConnectionOptions): Promise<TLSSocket> {
-  const socket = connect({ host: '127.0.0.1', port: Number(new URL(gateway.url).port), servername: 'localhost', ...options })
+  const socket = connect({
+    host: '127.0.0.1',
+    port: Number(new URL(gateway.url).port),
+    servername: 'localhost',
+    ...options,
+  })
   await once(socket, 'secureConnect')
   return socket
 }

@@ -18,7 +18,9 @@ describe('a bucket', () => {
     clock.ms += 999
     expect(all.take('a', 1, perMinute)).toBe(1)
     clock.ms += 1
-    expect([all.peek('a', 1, perMinute), all.take('a', 1, perMinute), all.take('a', 1, perMinute)]).toEqual([0, 0, 1000])
+    expect([all.peek('a', 1, perMinute), all.take('a', 1, perMinute), all.take('a', 1, perMinute)]).toEqual([
+      0, 0, 1000,
+    ])
     clock.ms += 3_600_000
     for (let count = 0; count < 60; count++) expect(all.take('a', 1, perMinute)).toBe(0)
     expect(all.take('a', 1, perMinute)).toBe(1000)

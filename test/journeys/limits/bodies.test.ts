@@ -69,7 +69,10 @@ describe('bodies of requests without a payment', () => {
     const address = somebody()
     const payment = await payFor(gateway, from(address, big))
     const more = { path: '/make', body: promptOf(700 * KiB) }
-    const statuses = [(await send(gateway, from(address, more))).status, (await send(gateway, from(somebody(), more))).status]
+    const statuses = [
+      (await send(gateway, from(address, more))).status,
+      (await send(gateway, from(somebody(), more))).status,
+    ]
     expect(statuses).toEqual([429, 402])
     const bought = await send(gateway, from(address, paid(big, payment)))
     expect([bought.status, upstream.calls.at(-1)?.body.length]).toEqual([200, JSON.stringify(big.body).length])
@@ -153,7 +156,11 @@ describe('a connection that dawdles', () => {
 
 test('a client that sends far more than is taken sees why, and is cut off when it does not stop', async () => {
   for (let round = 0; round < 20; round++) {
-    const tooMuch = await send(gateway, { path: '/make', headers: { 'content-type': 'application/json' }, body: Buffer.alloc(9 * 1024 * KiB) })
+    const tooMuch = await send(gateway, {
+      path: '/make',
+      headers: { 'content-type': 'application/json' },
+      body: Buffer.alloc(9 * 1024 * KiB),
+    })
     expect(tooMuch.json().code).toBe('body_too_large')
   }
   const { socket } = await connectTo(gateway)

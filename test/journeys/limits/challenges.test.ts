@@ -101,7 +101,8 @@ describe('requests to one service', () => {
     const first = await payFor(gateway, from(here, aRequest))
     const other = await payFor(gateway, from(here, aRequest))
     const statuses = []
-    for (let count = 0; count < 3; count++) statuses.push((await send(gateway, from(here, paid(aRequest, first)))).status)
+    for (let count = 0; count < 3; count++)
+      statuses.push((await send(gateway, from(here, paid(aRequest, first)))).status)
     expect(statuses).toEqual([200, 200, 429])
     expect((await send(gateway, from(here, paid(aRequest, other)))).status).toBe(200)
     expect(upstream.calls).toHaveLength(2)
@@ -128,7 +129,11 @@ describe('requests to one service', () => {
     await using shared = await open('', ['rate_limits: { per_token: 2/m }'])
     const { gateway } = shared
     const { token, preimage } = await payFor(gateway, aRequest)
-    const spellings = [`L402 ${token}:${preimage}`, `lsat ${token.replace(/=+$/, '')}:${preimage}`, `L402 ${token}:${preimage.toUpperCase()}`]
+    const spellings = [
+      `L402 ${token}:${preimage}`,
+      `lsat ${token.replace(/=+$/, '')}:${preimage}`,
+      `L402 ${token}:${preimage.toUpperCase()}`,
+    ]
     const statuses = []
     for (const authorization of spellings)
       statuses.push((await send(gateway, { ...aRequest, headers: { authorization } })).status)
@@ -142,7 +147,9 @@ describe('requests to one service', () => {
     const accepted = await send(gateway, paid({ ...aRequest, headers: { prefer: 'respond-async' } }, payment))
     const { pathname: path } = new URL(String(accepted.headers.location), gateway.url)
     const look = () => send(gateway, { path, headers: payment.authorization })
-    expect([accepted.status, (await look()).status, (await look()).status, (await look()).status]).toEqual([202, 200, 200, 429])
+    expect([accepted.status, (await look()).status, (await look()).status, (await look()).status]).toEqual([
+      202, 200, 200, 429,
+    ])
     const upstream = await openUpstream()
     await using gate = await openGateway({
       config: `${behindProxy}services: { GET /free: { upstream: "${upstream.url}", price: free, rate_limits: { per_client: 1/m } } }`,
