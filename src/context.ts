@@ -1,16 +1,21 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Commands } from './admin/commands-app.ts'
+import { createKeyCommands } from './admin/keys.ts'
+import { createPaymentCommands } from './admin/payments.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import { RevisionStore } from './catalog/revision-store.ts'
 import { addressMatcher, admission, canonicalAddress } from './config/address-range.ts'
 import type { Config } from './config/config.ts'
 import type { Environment } from './config/environment.ts'
 import { DiskRoom } from './gateway/disk-room.ts'
-import type { Gateway } from './gateway/gateway.ts'
+import type { Gateway, GatewaySettings } from './gateway/gateway.ts'
+import { HoldDesk } from './gateway/hold/hold-desk.ts'
 import { type ClientRules, ClientUse } from './gateway/limits/client-limits.ts'
 import { Deliveries } from './gateway/redeem/deliveries.ts'
 import type { Jobs } from './gateway/redeem/jobs.ts'
-import { openKeys } from './keys/keys-file.ts'
+import { checkGeneration, writeGeneration } from './keys/generation-file.ts'
+import { KeyStore } from './keys/key-store.ts'
 import { createRandomPool } from './keys/random-pool.ts'
 import { diskOf } from './ledger/data-disk.ts'
 import { openSqliteLedger } from './ledger/sqlite/sqlite-ledger.ts'
@@ -18,17 +23,36 @@ import { openCashDesk } from './lightning/cash-desk.ts'
 import { createWallet } from './lightning/create-wallet.ts'
 import { type Clock, systemClock } from './ports/clock.ts'
 import type { Disk } from './ports/disk.ts'
+import { canHold } from './ports/hold-wallet.ts'
 import type { Ledger } from './ports/ledger.ts'
 import type { Wallet } from './ports/wallet.ts'
 import { measureGuards } from './telemetry/guard-metrics.ts'
+import { measureHolds } from './telemetry/hold-metrics.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
 import { HttpUpstream } from './upstream/http-upstream.ts'
 import { openGuard } from './upstream/open-guard.ts'
 
 /** What lives as long as the process: ledger, keys, wallets, connections. The only file that knows the adapters. */
 export interface Context extends AsyncDisposable {
+  /** As it was at the start: what cannot change without a restart. */
   readonly config: Config
+  /** Today's, frozen; a request keeps the one it began with. */
   readonly gateway: Gateway
+  /**
+   * Puts another catalog, and the settings that may change, in place of today's. Its revisions are in the ledger before
+   * anything is sold under them.
+   * @throws LedgerError and changes nothing
+   */
+  adopt(config: Config, catalog: Catalog): Promise<void>
+  /**
+   * Lets go of runs that are not to be waited for: no write of theirs reaches the ledger any more, so that the next
+   * process finds them as they were and takes them up. Only then are their calls cut.
+   */
+  release(): Promise<void>
+  /** `shutdown.grace`, as it is set today. */
+  shutdownGraceMs(): number
+  /** What the operator's listener may do. */
+  readonly commands: Commands
   readonly ledger: Ledger
   /** In failover order. */
   readonly wallets: readonly Wallet[]
@@ -82,13 +106,27 @@ export async function createContext(options: ContextOptions): Promise<Context> {
       signal,
     ),
   )
-  const keys = openKeys(join(dataDir, 'keys'), ledger.meta)
-  await ledger.saveKeyFingerprints(keys.fingerprints)
+  const generationFile = join(dataDir, 'generation')
+  checkGeneration(generationFile, dataDir, ledger.meta)
+  let selling = config
+  let live = catalog
+  const keys = await KeyStore.open({
+    file: join(dataDir, 'keys'),
+    ledger,
+    clock,
+    tokenTtlMs: () => selling.l402.tokenTtlMs,
+    longestUseMs: () =>
+      Math.max(0, ...live.services.map((each) => each.config.timeouts.totalMs + each.config.result.ttlMs)),
+    onChange(ring) {
+      gateway = Object.freeze<Gateway>({ ...gateway, keys: ring })
+    },
+  })
+  writeGeneration(generationFile, ledger.meta.ledgerId, await ledger.nextGeneration())
   const revisions = await RevisionStore.load({
     ledger,
     clock,
     environment: options.environment,
-    tokenTtlMs: () => config.l402.tokenTtlMs,
+    tokenTtlMs: () => selling.l402.tokenTtlMs,
     onUnusable: (rev, cause) => events.unexpected(`service revision ${rev} cannot be used`, cause),
   })
   await revisions.adopt(catalog)
@@ -111,7 +149,7 @@ export async function createContext(options: ContextOptions): Promise<Context> {
   metrics.wallets.watchOpenInvoices(() => cashDesk.openInvoices())
   const upstream = opened.use(new HttpUpstream())
   const random = createRandomPool()
-  const { guard, healthChecks } = openGuard({ catalog: () => catalog, upstream, clock, events, random })
+  const { guard, healthChecks } = openGuard({ catalog: () => live, upstream, clock, events, random })
   opened.use(healthChecks)
   const room = new DiskRoom({
     disk: options.disk ?? diskOf(dataDir),
@@ -121,7 +159,8 @@ export async function createContext(options: ContextOptions): Promise<Context> {
   })
   measureGuards(metrics.registry, { upstreams: () => guard.status(), disk: () => room.status() })
   opened.use(everyInterval(pruneEveryMs, () => prune(ledger, clock, telemetry)))
-  const gateway: Gateway = {
+  let holdDesk: HoldDesk | undefined
+  let gateway: Gateway = Object.freeze<Gateway>({
     catalog: () => catalog,
     revisions,
     keys: keys.ring,
@@ -132,26 +171,53 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     guard,
     room,
     jobs,
+    holdDesk: () => holdDesk,
     deliveries: new Deliveries(ledger, clock, (cause) => events.ledgerFailed('delivered', cause)),
     clock,
     random,
     events,
     use: new ClientUse(clock),
-    settings: {
-      invoiceExpiryMs: config.lightning.invoiceExpiryMs,
-      walletTimeoutMs: config.lightning.timeoutMs,
-      tokenTtlMs: config.l402.tokenTtlMs,
-      legacyLsat: config.l402.legacyLsat,
-      sitePrefix: config.site.prefix,
-      title: config.site.title,
-      publicUrl: config.publicUrl,
-      contact: config.contact,
-      clients: clientRules(config),
-      isOwnHost: ownHosts(config),
-    },
+    settings: settingsOf(config),
+  })
+  const adopt = async (wanted: Config, adopted: Catalog): Promise<void> => {
+    const before = selling
+    selling = wanted
+    try {
+      await revisions.adopt(adopted)
+    } catch (thrown) {
+      selling = before
+      throw thrown
+    }
+    live = adopted
+    gateway = Object.freeze<Gateway>({ ...gateway, catalog: () => adopted, settings: settingsOf(wanted) })
+  }
+  const holders = new Map(wallets.filter(canHold).map((wallet) => [wallet.name, wallet]))
+  if (holders.size > 0) {
+    const { limits, failures } = config.l402.hold
+    const walletNamed = (name: string) => holders.get(name)
+    holdDesk = opened.use(new HoldDesk({ gateway: () => gateway, holds: ledger.holds, walletNamed, limits, failures }))
+    measureHolds(metrics.registry, holdDesk.open)
+    await holdDesk.start()
   }
   const owned = opened.move()
-  return { config, gateway, ledger, wallets, clock, telemetry, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  return {
+    config,
+    get gateway() {
+      return gateway
+    },
+    adopt,
+    shutdownGraceMs: () => selling.shutdown.graceMs,
+    async release() {
+      await ledger[Symbol.asyncDispose]()
+      await upstream[Symbol.asyncDispose]()
+    },
+    commands: { payments: createPaymentCommands(() => gateway), keys: createKeyCommands(keys, telemetry.events) },
+    ledger,
+    wallets,
+    clock,
+    telemetry,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
 }
 
 /** @throws WalletError; what was opened by then is closed again */
@@ -162,6 +228,19 @@ async function createWallets({ lightning, dataDir }: Config, clock: Clock): Prom
   made.move()
   return wallets
 }
+
+const settingsOf = (config: Config): GatewaySettings => ({
+  invoiceExpiryMs: config.lightning.invoiceExpiryMs,
+  walletTimeoutMs: config.lightning.timeoutMs,
+  tokenTtlMs: config.l402.tokenTtlMs,
+  legacyLsat: config.l402.legacyLsat,
+  sitePrefix: config.site.prefix,
+  title: config.site.title,
+  publicUrl: config.publicUrl,
+  contact: config.contact,
+  clients: clientRules(config),
+  isOwnHost: ownHosts(config),
+})
 
 async function prune(ledger: Ledger, clock: Clock, { events }: Telemetry): Promise<void> {
   try {

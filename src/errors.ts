@@ -13,6 +13,7 @@ export type MoneyStatus =
   | 'spent'
   | 'replayed'
   | 'refundable'
+  | 'refunded'
   | 'not-charged'
 
 /** What the buyer should do with the payment next: `payment.action`. */
@@ -84,6 +85,7 @@ export const errorCatalogue = {
   head_never_claims: entry(409, 'HEAD does not spend a token', 'unspent', 'retry_same_token'),
   result_expired: entry(410, 'The stored result has expired', 'spent', 'none'),
   refund_due: entry(410, 'The payment can no longer be used and is due for a refund', 'refundable', 'contact_seller'),
+  refunded: entry(410, 'The payment has been refunded', 'refunded', 'none'),
 
   upstream_unreachable: entry(502, 'The service could not be reached', 'unspent', 'retry_same_token'),
   upstream_failed: entry(502, 'The service failed', 'unspent', 'retry_same_token'),
@@ -94,6 +96,7 @@ export const errorCatalogue = {
   given_up: entry(502, 'The service failed too often for this payment', 'refundable', 'contact_seller'),
   upstream_busy: entry(503, 'The service is busy', 'unspent', 'retry_same_token'),
   upstream_down: entry(503, 'The service is down and sells nothing now', 'unspent', 'retry_same_token'),
+  holds_full: entry(503, 'Too many payments are held now', 'not-charged', 'none'),
   wallet_unavailable: entry(503, 'No invoice can be made now', 'not-charged', 'none'),
   ledger_unavailable: entry(503, 'The ledger cannot be written now', 'unspent', 'retry_same_token'),
   disk_short: entry(503, 'There is no room to store a result now', 'unspent', 'retry_same_token'),

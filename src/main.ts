@@ -33,7 +33,7 @@ function explain(thrown: unknown): number {
     console.error((thrown as Error).message)
     return exitCodes.usage
   }
-  if (thrown instanceof Error && ['LedgerError', 'KeysProblem', 'WalletError'].includes(thrown.name)) {
+  if (thrown instanceof Error && ['LedgerError', 'OpenProblem', 'KeysProblem', 'WalletError'].includes(thrown.name)) {
     console.error(thrown.message)
     return exitCodes.unavailable
   }

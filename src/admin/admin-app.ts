@@ -2,11 +2,13 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { type PayingWallet, type Wallet, WalletError } from '../ports/wallet.ts'
+import { type Commands, createCommandsApp } from './commands-app.ts'
 
 export interface AdminOptions {
   readonly health: Hono
   /** Undefined while the gateway is starting. */
   readonly wallets: () => readonly Wallet[] | undefined
+  readonly commands?: () => Commands | undefined
   /** Bearer token; undefined: anyone who reaches the listener. */
   readonly token: string | undefined
   /** Whether the Host header is a name of this listener. */
@@ -46,6 +48,8 @@ export function createAdminApp(options: AdminOptions): Hono {
       return c.json({ error: thrown.message, code: thrown.code }, thrown.code === 'rejected' ? 409 : 400)
     }
   })
+  app.use(limited)
+  app.route('/', createCommandsApp(options.commands ?? (() => undefined)))
   app.onError((_error, c) => c.json({ error: 'internal error' }, 500))
   app.notFound((c) => c.json({ error: 'not found' }, 404))
   return app

@@ -9,7 +9,12 @@ export function createHealthApp(readiness: Readiness, registry: Registry): Hono 
   app.get('/readyz', async (c) => {
     const answer = await readiness.check()
     if (!answer.ready) return c.json({ status: 'not ready', reason: answer.reason }, 503)
-    return c.json({ status: 'ready', ...(answer.degraded.length > 0 && { degraded: answer.degraded }) })
+    const { notice } = readiness
+    return c.json({
+      status: 'ready',
+      ...(answer.degraded.length > 0 && { degraded: answer.degraded }),
+      ...(notice !== undefined && { notice }),
+    })
   })
   app.get('/metrics', async (c) => c.text(await registry.metrics(), 200, { 'content-type': registry.contentType }))
   app.notFound((c) => c.json({ error: 'not found' }, 404))

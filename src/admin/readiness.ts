@@ -28,6 +28,9 @@ export class Readiness {
   #state: ReadinessState = { kind: 'starting', reason: 'starting' }
   #probe: { atMs: number; answer: Promise<ReadinessAnswer> } | undefined
 
+  /** What an operator should know although requests may come. */
+  notice: string | undefined
+
   get state(): ReadinessState {
     return this.#state
   }

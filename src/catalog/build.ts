@@ -95,10 +95,34 @@ function checkService(service: ServiceConfig, config: Config, complain: Complain
       'has nothing to send on while `upstream_job` waits for the result; remove one of them',
     )
   }
-  if (service.charge.when === 'on_delivery') {
-    complain([...path, 'charge'], 'no configured wallet can hold a payment; use `charge: upfront`')
-  }
+  if (service.charge.when === 'on_delivery') checkCharge(service, config, complain)
   if (price === 'free') checkFree(service, complain)
+}
+
+/** A payment that is held locks money of everybody on its way, and blocks pass. */
+const longestHoldMs = 30 * 60_000
+const holdingWallets: ReadonlySet<string> = new Set(['dev', 'lnd', 'nwc'])
+
+function checkCharge({ path, charge, stream }: ServiceConfig, { lightning }: Config, complain: Complain): void {
+  if (charge.when !== 'on_delivery') return
+  if (!lightning.wallets.some(({ kind }) => holdingWallets.has(kind))) {
+    complain(
+      [...path, 'charge'],
+      'needs a wallet that can hold a payment: `dev`, `lnd` or `nwc`; configure one, or use `charge: upfront`',
+    )
+  }
+  if (charge.holdMs > longestHoldMs) {
+    complain(
+      [...path, 'charge', 'on_delivery', 'hold'],
+      'may be at most 30m: a payment is held in a channel of everybody on its way',
+    )
+  }
+  if (stream) {
+    complain(
+      [...path, 'stream'],
+      'has nobody to send to while the payment is held; remove it, or use `charge: upfront`',
+    )
+  }
 }
 
 /** What a free route cannot keep would look as if it were kept. */

@@ -84,17 +84,18 @@ export class RevisionStore implements Revisions<Service> {
     const entry = this.#entries.get(rev)
     if (!entry) return undefined
     if (entry.soldUntil - until < aheadSeconds / 2) {
-      const keeping = this.#extend(rev, entry)
+      const keeping = this.#extend(rev, entry, until)
       if (entry.soldUntil < until) return keeping
       keeping.catch(() => undefined)
     }
     return undefined
   }
 
-  #extend(rev: string, entry: Entry): Promise<void> {
+  #extend(rev: string, entry: Entry, until: number): Promise<void> {
     const under = this.#keeping.get(rev)
     if (under) return under
-    const lastSoldUntil = this.#ahead()
+    // A request that began under longer-lived tokens may come after they were shortened.
+    const lastSoldUntil = Math.max(this.#ahead(), until)
     const keeping = this.#options.ledger
       .saveRevisions([{ rev, definition: entry.definition, lastSoldUntil }])
       .then(() => {

@@ -7,6 +7,7 @@ import type { Response } from 'undici'
 import { renderUnicodeCompact } from 'uqr'
 import { decodeInvoice } from '../bolt11/decode.ts'
 import { type Buyer, type Offer, buy as purchase, redeemAgain } from '../client/buy.ts'
+import type { JobListener } from '../client/follow-job.ts'
 import { preimageMatches } from '../l402/token.ts'
 import { CommandError, type ExitCode, exitCodes } from './exit-codes.ts'
 import { adminUrl, defaultAdmin, payOrExplain } from './pay.ts'
@@ -20,32 +21,40 @@ const buyOptions = {
   'dev-wallet': { type: 'string', default: defaultAdmin },
   /** Uses a payment made before instead of making a new one. */
   credential: { type: 'string' },
+  /** Asks for a job, and then for its result. */
+  async: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const
 
 /** `turnpike buy`: a real paying client. The result goes to standard output or `-o`, everything else to standard error. */
 export async function buy(args: string[]): Promise<ExitCode> {
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options: buyOptions })
-  const request = await readRequestArguments(positionals, values)
+  const described = await readRequestArguments(positionals, values)
+  const headers = { ...described.headers, ...(values.async && { prefer: 'respond-async' }) }
+  const request = { ...described, headers }
   const interrupted = new AbortController()
   process.once('SIGINT', () => interrupted.abort(new CommandError(exitCodes.failed, 'interrupted')))
   const say = (text: string): void => console.error(text)
   const onRetry = (reason: string, delayMs: number) =>
     say(`Not there yet (${reason}); trying the same payment again in ${Math.ceil(delayMs / 1000)} s …`)
+  const tell: JobListener = {
+    onJob: (url) => say(`Taken as a job: ${url}`),
+    onState: (state, delayMs) => say(`The job is ${state}; asking again in ${Math.ceil(delayMs / 1000)} s …`),
+  }
   const finish = (response: Response, paidMsat: bigint, credential: string | undefined) =>
     write(response, { output: values.output, json: values.json ?? false, paidMsat, credential })
   let paid: string | undefined
   try {
     if (values.credential !== undefined) {
       return await finish(
-        await redeemAgain(request, values.credential, onRetry, interrupted.signal),
+        await redeemAgain(request, values.credential, { onRetry, ...tell }, interrupted.signal),
         0n,
         values.credential,
       )
     }
     const outcome = await purchase(
       request,
-      { ...payer(values, say), onRetry, onPaid: (credential) => (paid = credential) },
+      { ...payer(values, say), ...tell, onRetry, onPaid: (credential) => (paid = credential) },
       interrupted.signal,
     )
     switch (outcome.kind) {

@@ -15,12 +15,12 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   demo: {
     summary: 'sample services, gateway and development wallet, all at once',
-    usage: '[--config file] [--listen host:port] [--admin host:port] [--data dir]',
+    usage: '[--config file] [--listen host:port] [--admin host:port] [--data dir] [--voice-delay-ms n]',
     load: async () => (await import('./demo.ts')).demo,
   },
   'demo-services': {
     summary: 'only the sample services, for a gateway of your own',
-    usage: '[--listen 127.0.0.1:9000]',
+    usage: '[--listen 127.0.0.1:9000] [--voice-delay-ms n]',
     load: async () => (await import('./demo-services.ts')).demoServices,
   },
   check: {
@@ -60,13 +60,39 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   buy: {
     summary: 'make a request, pay for it, and write the result',
-    usage: 'METHOD URL [-d body | -F name=value …] [-H header] [-o file] [--max-sats n] [--dev-wallet url] [--json]',
+    usage:
+      'METHOD URL [-d body | -F name=value …] [-H header] [-o file] [--async] [--max-sats n] [--dev-wallet url] [--json]',
     load: async () => (await import('./buy.ts')).buy,
   },
   pay: {
     summary: 'pay an invoice with the development wallet',
     usage: 'INVOICE [--admin 127.0.0.1:8403] [--json]',
     load: async () => (await import('./pay.ts')).pay,
+  },
+  refunds: {
+    summary: 'payments that are owed back; note them as refunded, or open them for new attempts',
+    usage: '[--all] [--json | --csv] | mark REF --note text | reopen REF [--for 7d]  [--config gateway.yaml]',
+    load: async () => (await import('./refunds.ts')).refunds,
+  },
+  keys: {
+    summary: 'the master keys: list them, make a new one, remove one that nothing needs',
+    usage: 'list | rotate | retire NUMBER  [--config gateway.yaml]',
+    load: async () => (await import('./keys.ts')).keys,
+  },
+  backup: {
+    summary: 'copy ledger and keys, while the gateway runs or not',
+    usage: 'DIRECTORY [--config gateway.yaml]',
+    load: async () => (await import('./backup.ts')).backup,
+  },
+  restore: {
+    summary: 'put a backup in place',
+    usage: 'DIRECTORY [--nothing-delivered-since] [--config gateway.yaml]',
+    load: async () => (await import('./restore.ts')).restore,
+  },
+  revoke: {
+    summary: 'make the token of a payment worthless',
+    usage: 'PAYMENT_HASH | REF [--config gateway.yaml]',
+    load: async () => (await import('./revoke.ts')).revoke,
   },
 }
 

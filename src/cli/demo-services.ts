@@ -14,12 +14,27 @@ export interface DemoServicesPlace {
   readonly listen: string
   /** Where buyers reach the generated files. */
   readonly publicBase: string
+  /** How long a voice takes to be cloned. */
+  readonly voiceDelayMs: string
+}
+
+/** The option of both commands that start the services. */
+export const voiceDelayOption = { 'voice-delay-ms': { type: 'string', default: '20000' } } as const
+
+/** @throws CommandError */
+export function readVoiceDelay(text: string): string {
+  if (/^[0-9]{1,8}$/.test(text)) return text
+  throw new CommandError(exitCodes.usage, '--voice-delay-ms needs a whole number')
 }
 
 /** Starts the sample services as a process of their own, which ends with this one. @throws CommandError */
-export async function startDemoServices({ listen, publicBase }: DemoServicesPlace): Promise<DemoServicesProcess> {
+export async function startDemoServices({
+  listen,
+  publicBase,
+  voiceDelayMs,
+}: DemoServicesPlace): Promise<DemoServicesProcess> {
   const file = fileURLToPath(new URL('../demo/main.ts', import.meta.url))
-  const child = fork(file, ['--listen', listen, '--public-base', publicBase], {
+  const child = fork(file, ['--listen', listen, '--public-base', publicBase, '--voice-delay-ms', voiceDelayMs], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     // Ctrl-C reaches every process of the terminal; the services end when this one lets go of them.
     detached: true,
@@ -58,10 +73,13 @@ export async function demoServices(args: string[]): Promise<ExitCode> {
     options: {
       listen: { type: 'string', default: '127.0.0.1:9000' },
       'public-base': { type: 'string', default: 'http://127.0.0.1:8402/media' },
+      ...voiceDelayOption,
     },
   })
+  const voiceDelayMs = readVoiceDelay(values['voice-delay-ms'])
   return await untilStopped(async () => {
-    const services = await startDemoServices({ listen: values.listen, publicBase: values['public-base'] })
+    const place = { listen: values.listen, publicBase: values['public-base'], voiceDelayMs }
+    const services = await startDemoServices(place)
     console.error(`The sample services run on http://${services.address}.`)
     return services
   })

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import type { Catalog } from '../catalog/catalog.ts'
 import { priceExample } from '../catalog/check-examples.ts'
 import { priceRange } from '../pricing/range.ts'
-import { startDemoServices } from './demo-services.ts'
+import { readVoiceDelay, startDemoServices, voiceDelayOption } from './demo-services.ts'
 import { CommandError, type ExitCode, exitCodes } from './exit-codes.ts'
 import { loadOrExplain, placed } from './load-or-explain.ts'
 import { defaultAdmin } from './pay.ts'
@@ -13,7 +13,8 @@ import { untilStopped } from './until-stopped.ts'
 
 /** `turnpike demo`: sample services, gateway and development wallet, and a purchase to copy. */
 export async function demo(args: string[]): Promise<ExitCode> {
-  const { values } = parseArgs({ args, options: placementOptions })
+  const { values } = parseArgs({ args, options: { ...placementOptions, ...voiceDelayOption } })
+  const voiceDelayMs = readVoiceDelay(values['voice-delay-ms'])
   const file = values.config ?? fileURLToPath(new URL('../../gateway.yaml.example', import.meta.url))
   const { config: loaded, catalog } = loadOrExplain(file, process.env)
   const config = { ...placed(loaded, values), log: { level: 'warn' as const } }
@@ -23,7 +24,7 @@ export async function demo(args: string[]): Promise<ExitCode> {
     const gateway = await startGateway({ config, catalog, environment: process.env, signal, onFatal: fatal })
     opened.use(gateway)
     const listen = sampleAddress(catalog)
-    opened.use(await startDemoServices({ listen, publicBase: `${gateway.publicUrl}/media` }))
+    opened.use(await startDemoServices({ listen, publicBase: `${gateway.publicUrl}/media`, voiceDelayMs }))
     console.log(welcome(gateway, catalog, listen))
     return opened.move()
   })
@@ -45,6 +46,7 @@ function welcome({ publicUrl, adminUrl }: RunningGateway, catalog: Catalog, serv
     const price = contract.price === 'free' ? 'free' : priceRange(contract.price)
     return `  POST ${publicUrl}${config.key.path}\n       ${price.replaceAll('; ', '\n       ')}`
   })
+  const wallet = adminUrl === `http://${defaultAdmin}` ? '' : ` --dev-wallet ${adminUrl}`
   return `Turnpike demo
   gateway    ${publicUrl}
   operator   ${adminUrl}   (health, metrics, development wallet)
@@ -55,9 +57,23 @@ ${rows.join('\n')}
 
 ${purchase(publicUrl, adminUrl, catalog)}
 Or all of it in one command:
-  npx turnpike buy POST ${publicUrl}/api/l402/generate-video -d '{"prompt":"A cat walking on the surface of the moon"}'${adminUrl === `http://${defaultAdmin}` ? '' : ` --dev-wallet ${adminUrl}`}
-
+  npx turnpike buy POST ${publicUrl}/api/l402/generate-video -d '{"prompt":"A cat walking on the surface of the moon"}'${wallet}
+${longPurchase(publicUrl, wallet, catalog)}
 Ctrl-C stops everything.`
+}
+
+/** Work that nobody needs to stay for. */
+function longPurchase(publicUrl: string, wallet: string, catalog: Catalog): string {
+  const voice = catalog.byName('api-l402-voice-clone')
+  const [example] = voice?.config.examples ?? []
+  if (!voice || example?.body.kind !== 'json') return ''
+  const body = JSON.stringify(example.body.value).replaceAll("'", `'\\''`)
+  return `
+A voice takes its time. With \`--async\` you get a job at once (Prefer: respond-async → 202) and it is asked for:
+  npx turnpike buy POST ${publicUrl}${voice.config.key.path} --async -d '${body}'${wallet}
+In curl: add -H 'Prefer: respond-async' to the paid request, then GET its Location, and /result below it, with the same
+Authorization.
+`
 }
 
 /** One complete purchase in curl lines, of the first service that has an example and answers quickly. */

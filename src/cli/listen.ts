@@ -22,6 +22,13 @@ export interface ListenOptions {
 export interface Listener extends AsyncDisposable {
   readonly address: ListenAddress
   readonly server: Server
+  /**
+   * Takes no connection any more, closes the idle ones, and has every answer from now on close its own. WebSockets are
+   * cut: they have no end to wait for. Resolves when the last connection is closed, however long that takes.
+   */
+  drain(): Promise<void>
+  /** Drains; connections that are still open after a second are cut. */
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 /** A slow head is cut here; bodies have a limit of their own. */
@@ -30,6 +37,8 @@ const headersTimeoutMs = 10_000
 const checkEveryMs = 2_000
 /** Above the idle time of common load balancers (60 s), or they would write into a closing connection. */
 const keepAliveTimeoutMs = 75_000
+/** For a last answer to reach its client. */
+const goodbyeMs = 1_000
 const maxHeaderBytes = 16 * 1024
 
 const tlsHandshakeTimeoutMs = 10_000
@@ -51,7 +60,14 @@ export async function listen({ fetch, address, tls, onTlsChange, onUpgrade }: Li
     shouldUpgradeCallback: (incoming: IncomingMessage) =>
       onUpgrade !== undefined && incoming.headers.upgrade?.toLowerCase() === 'websocket',
   }
-  const onRequest = listener as (incoming: IncomingMessage, outgoing: ServerResponse) => void
+  const open = new Set<ServerResponse>()
+  let draining: Promise<void> | undefined
+  const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    if (draining) outgoing.shouldKeepAlive = false
+    open.add(outgoing)
+    outgoing.once('close', () => open.delete(outgoing))
+    void listener(incoming, outgoing)
+  }
   const secure =
     tls &&
     createTlsServer(
@@ -72,14 +88,22 @@ export async function listen({ fetch, address, tls, onTlsChange, onUpgrade }: Li
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)))
     server.listen(address.port, address.host, resolve)
   })
+  const drain = (): Promise<void> => {
+    // Only a head that was not sent can still say so.
+    for (const outgoing of open) outgoing.shouldKeepAlive = false
+    return (draining ??= close(server, upgraded))
+  }
   const bound = server.address() as AddressInfo
   const watched = secure && tls && watchTlsFiles(tls, (files) => secure.setSecureContext(files), onTlsChange)
   return {
     address: { host: address.host, port: bound.port },
     server,
+    drain,
     async [Symbol.asyncDispose]() {
       watched?.[Symbol.dispose]()
-      await close(server, upgraded)
+      const timer = setTimeout(() => server.closeAllConnections(), goodbyeMs)
+      await drain()
+      clearTimeout(timer)
     },
   }
 }

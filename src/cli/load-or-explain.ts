@@ -3,7 +3,7 @@ import { buildCatalog } from '../catalog/build.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Config } from '../config/config.ts'
 import type { Environment } from '../config/environment.ts'
-import { loadConfig } from '../config/load.ts'
+import { loadConfig, type Sources } from '../config/load.ts'
 import { formatProblem, sortProblems } from '../config/problem.ts'
 import { parseListenAddress } from '../config/scalars.ts'
 import { CommandError, exitCodes } from './exit-codes.ts'
@@ -11,18 +11,19 @@ import { CommandError, exitCodes } from './exit-codes.ts'
 export interface Loaded {
   readonly config: Config
   readonly catalog: Catalog
+  readonly sources: Sources
 }
 
 /** @throws CommandError listing every problem of the configuration */
 export function loadOrExplain(file: string, environment: Environment): Loaded {
-  const { config, problems } = loadConfig(file, environment)
+  const { config, problems, sources } = loadConfig(file, environment)
   const built = config && buildCatalog(config)
   const all = sortProblems([...problems, ...(built?.problems ?? [])])
   if (all.length > 0 || !config || !built) {
     const count = `${all.length} ${all.length === 1 ? 'problem' : 'problems'}`
     throw new CommandError(exitCodes.usage, `${all.map(formatProblem).join('\n')}\n${count} in ${file}`)
   }
-  return { config, catalog: built.catalog }
+  return { config, catalog: built.catalog, sources }
 }
 
 export interface Placement {

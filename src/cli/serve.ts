@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts'
 import { isLoopback } from '../config/scalars.ts'
 import { CommandError, type ExitCode, exitCodes } from './exit-codes.ts'
 import { loadOrExplain, placed } from './load-or-explain.ts'
+import { Reloader } from './reload.ts'
 import { startGateway } from './start-gateway.ts'
 import { untilStopped } from './until-stopped.ts'
 
@@ -20,10 +21,16 @@ export async function serve(args: string[]): Promise<ExitCode> {
   const { values } = parseArgs({ args, options: placementOptions })
   const file = values.config ?? 'gateway.yaml'
   if (values.config === undefined && !existsSync(file)) throw new CommandError(exitCodes.usage, howToBegin)
-  const { config: loaded, catalog } = loadOrExplain(file, process.env)
+  const { config: loaded, catalog, sources } = loadOrExplain(file, process.env)
   const config = placed(loaded, values)
   refusePublicDevWallet(config, values['allow-public-dev-wallet'] ?? false)
   return await untilStopped(async (signal, fatal) => {
+    await using opened = new AsyncDisposableStack()
+    // Before there is anything to load anew, the signal must not end the process.
+    let reloader: Reloader | undefined
+    const onHangup = () => void reloader?.reload()
+    process.on('SIGHUP', onHangup)
+    opened.defer(() => void process.off('SIGHUP', onHangup))
     const gateway = await startGateway({
       config,
       catalog,
@@ -35,7 +42,12 @@ export async function serve(args: string[]): Promise<ExitCode> {
     const sold = catalog.services.length === 1 ? '1 service' : `${catalog.services.length} services`
     console.error(`Turnpike sells ${sold} on ${gateway.publicUrl}; operator on ${gateway.adminUrl}.`)
     if (config.lightning.wallets.some(({ kind }) => kind === 'dev')) console.error(devWalletWarning)
-    return gateway
+    opened.use(gateway)
+    reloader = opened.use(
+      new Reloader({ gateway, file, sources, environment: process.env, placed: (each) => placed(each, values) }),
+    )
+    if (config.reload.watch) reloader.watch(config.reload.intervalMs)
+    return opened.move()
   })
 }
 

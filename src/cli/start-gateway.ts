@@ -29,11 +29,13 @@ export interface RunningGateway extends AsyncDisposable {
   readonly healthUrl: string | undefined
   readonly context: Context
   readonly telemetry: Telemetry
+  readonly readiness: Readiness
 }
 
 /**
  * Listens, then opens ledger, keys and wallet; until they are open every request is answered 503. Disposing drains:
- * running jobs are finished before the ledger is closed.
+ * running jobs and open answers may come to their end within `shutdown.grace`; what is not done then is left to the
+ * next process.
  */
 export async function startGateway(options: StartOptions): Promise<RunningGateway> {
   const { config, catalog } = options
@@ -61,6 +63,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
   const admin = createAdminApp({
     health,
     wallets: () => context?.wallets,
+    commands: () => context?.commands,
     token: config.admin.token,
     isOwnHost: (host) => adminHosts.has(host),
   })
@@ -104,16 +107,29 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     healthUrl: healthListener && `http://${formatAddress(healthListener.address)}`,
     context: running,
     telemetry,
+    readiness,
     async [Symbol.asyncDispose]() {
       readiness.set({ kind: 'draining' })
       jobs.handOver()
-      // No new connections, while the requests that are here and the jobs that belong to nobody come to their end;
-      // probes are answered until then, and no request meets a closed ledger.
+      // Probes are answered until the end, and no request meets a closed ledger before the time is over.
+      await within(running.shutdownGraceMs(), Promise.all([publicListener.drain(), jobs.idle()]))
+      if (jobs.size > 0) {
+        telemetry.events.handedOver(jobs.size)
+        await running.release()
+      }
       await publicListener[Symbol.asyncDispose]()
-      await jobs.idle()
       await running[Symbol.asyncDispose]()
       await owned.disposeAsync()
       telemetry.logger.flush()
     },
   }
+}
+
+/** Resolves when `done` does, or when the time is over. */
+async function within(ms: number, done: Promise<unknown>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  void done.then(() => resolve())
+  await promise
+  clearTimeout(timer)
 }

@@ -1,5 +1,6 @@
 import { Agent, fetch, type Response } from 'undici'
 import { decodeInvoice } from '../bolt11/decode.ts'
+import { followJob, type JobListener } from './follow-job.ts'
 import { parseChallenge } from './parse-challenge.ts'
 
 /**
@@ -14,7 +15,7 @@ export interface Purchase {
   readonly body: Uint8Array | undefined
 }
 
-export interface Buyer {
+export interface Buyer extends JobListener {
   /** Asked once, with the price; refusing ends the purchase. */
   readonly accept: (offer: Offer) => boolean | Promise<boolean>
   /** Pays and returns the preimage, 64 hex digits. */
@@ -52,21 +53,35 @@ const patient = new Agent({ headersTimeout: 0, bodyTimeout: 0 })
 const maxRetries = 30
 const longestDelayMs = 60_000
 
-/** Uses a payment that was made before. @throws Error when the server cannot be reached */
+/**
+ * Uses a payment that was made before. Where the answer is a job, because the request prefers one, it is followed to its
+ * result. @throws Error when the server cannot be reached
+ */
 export async function redeemAgain(
   purchase: Purchase,
   credential: string,
-  onRetry: Buyer['onRetry'],
+  listener: Pick<Buyer, 'onRetry' | 'onJob' | 'onState'>,
   signal: AbortSignal,
 ): Promise<Response> {
   for (let retry = 0; ; retry++) {
     const { response, reason } = await sendAgain(purchase, credential, signal)
+    const job = response?.status === 202 ? response.headers.get('location') : null
+    if (response && job !== null) {
+      await response.body?.cancel()
+      const get = (url: string) => send({ method: 'GET', url, headers: {}, body: undefined }, credential, signal)
+      return await followJob(
+        { get, pause: (ms) => pause(ms, signal), signal },
+        new URL(job, purchase.url),
+        purchase.url,
+        listener,
+      )
+    }
     if (response?.ok) return response
     const mayRetry = retry < maxRetries && (!response || [409, 425, 429, 502, 503, 504].includes(response.status))
     if (response && (!mayRetry || (await isFinal(response)))) return response
     if (!mayRetry) throw new Error(`the server cannot be reached: ${reason}`)
     const delayMs = retryDelayMs(response, retry)
-    onRetry?.(response ? `${response.status}` : (reason ?? ''), delayMs)
+    listener.onRetry?.(response ? `${response.status}` : (reason ?? ''), delayMs)
     await response?.body?.cancel()
     await pause(delayMs, signal)
   }
@@ -87,7 +102,7 @@ export async function buy(purchase: Purchase, buyer: Buyer, signal: AbortSignal)
   const preimage = await buyer.pay(challenge.invoice, signal)
   const credential = `L402 ${challenge.token}:${preimage}`
   buyer.onPaid?.(credential)
-  const response = await redeemAgain(purchase, credential, buyer.onRetry, signal)
+  const response = await redeemAgain(purchase, credential, buyer, signal)
   return { kind: response.ok ? 'bought' : 'undelivered', response, amountMsat, credential }
 }
 

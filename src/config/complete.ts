@@ -29,6 +29,7 @@ export function complete(input: TopInput, parsed: readonly ServiceConfig[], fram
   if (!broken.has('l402') && !broken.has('lightning') && !broken.has('defaults')) {
     checkTokenTtl(input, services, onProblem)
   }
+  const { hold } = input.l402
   return Object.freeze({
     file: frame.file,
     listen: input.listen,
@@ -54,7 +55,16 @@ export function complete(input: TopInput, parsed: readonly ServiceConfig[], fram
       maxOpenInvoices: input.lightning.max_open_invoices,
       requireSettled: input.lightning.require_settled,
     },
-    l402: { tokenTtlMs: input.l402.token_ttl, legacyLsat: input.l402.legacy_lsat },
+    l402: {
+      tokenTtlMs: input.l402.token_ttl,
+      legacyLsat: input.l402.legacy_lsat,
+      hold: {
+        limits: { maxOpen: hold.max_open, maxBytes: hold.max_bytes, maxPerClient: hold.max_per_client },
+        failures: { perClient: hold.max_failed_per_client, perService: hold.max_failed_per_service },
+      },
+    },
+    shutdown: { graceMs: input.shutdown.grace },
+    reload: { watch: input.reload.watch, intervalMs: input.reload.interval },
     log: input.log,
     services,
     locate: frame.locate,

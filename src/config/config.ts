@@ -33,7 +33,16 @@ export interface Config {
     readonly maxOpenInvoices: number
     readonly requireSettled: boolean
   }
-  readonly l402: { readonly tokenTtlMs: number; readonly legacyLsat: boolean }
+  readonly l402: {
+    readonly tokenTtlMs: number
+    readonly legacyLsat: boolean
+    readonly hold: {
+      readonly limits: { readonly maxOpen: number; readonly maxBytes: number; readonly maxPerClient: number }
+      readonly failures: { readonly perClient: number; readonly perService: number }
+    }
+  }
+  readonly shutdown: { readonly graceMs: number }
+  readonly reload: { readonly watch: boolean; readonly intervalMs: number }
   readonly log: { readonly level: 'silent' | 'error' | 'warn' | 'info' | 'debug' }
   readonly services: readonly ServiceConfig[]
   /** Where the value at a path of the file stands. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { readDocument, type SettingsDocument } from './document.ts'
@@ -17,7 +18,11 @@ export interface InlineOptions {
   readonly onUnreadable: (path: ConfigPath) => void
   /** Told of each structured file, at the path where its content now stands. */
   readonly onDocument: (path: ConfigPath, document: SettingsDocument) => void
+  /** Told of each file, by absolute path; without content when it could not be read. */
+  readonly onRead: (file: string, content: Buffer | undefined) => void
 }
+
+export const contentHash = (content: Uint8Array): string => createHash('sha256').update(content).digest('hex')
 
 export function inlineFiles(value: unknown, options: InlineOptions, path: ConfigPath = []): unknown {
   if (Array.isArray(value)) return value.map((item, index) => inlineFiles(item, options, [...path, index]))
@@ -46,7 +51,9 @@ function readInto(
   let bytes: Buffer
   try {
     bytes = readFileSync(file)
+    options.onRead(file, bytes)
   } catch (thrown) {
+    options.onRead(file, undefined)
     options.onProblem(keyPath, `cannot be read: ${reason(thrown)} (${file})`)
     options.onUnreadable(keyPath)
     return undefined

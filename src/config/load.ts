@@ -7,11 +7,12 @@ import { defineService } from './definition.ts'
 import { asBlock, readDocument, type SettingsDocument } from './document.ts'
 import { type Environment, expandEnvironment } from './environment.ts'
 import { explain, type Finding } from './explain.ts'
-import { type InlineOptions, inlineFiles, reason } from './files.ts'
+import { contentHash, type InlineOptions, inlineFiles, reason } from './files.ts'
 import { shareLimits } from './limits.ts'
 import { ConfigError, type ConfigPath, type Place, type Problem } from './problem.ts'
-import { fileSchema, serviceSchema, type TopInput, topSchema } from './schema.ts'
+import { fileSchema, type TopInput, topSchema } from './schema.ts'
 import { readService } from './service.ts'
+import { serviceSchema } from './service-schema.ts'
 
 export interface LoadOutcome {
   /**
@@ -20,19 +21,27 @@ export interface LoadOutcome {
    */
   readonly config: Config | undefined
   readonly problems: readonly Problem[]
+  /** Every file that was read, by absolute path, with the SHA-256 of its content; undefined: it could not be read. */
+  readonly sources: Sources
 }
+
+export type Sources = ReadonlyMap<string, string | undefined>
 
 /**
  * Reads a configuration file and everything it names. Never throws for what stands in it: all problems are returned
  * together, in no particular order.
  */
 export function loadConfig(file: string, environment: Environment): LoadOutcome {
+  let text: Buffer
   try {
-    return loadConfigText(readFileSync(file, 'utf8'), file, environment)
+    text = readFileSync(file)
   } catch (thrown) {
     const place = { file, line: 1, column: 1 }
-    return { config: undefined, problems: [{ place, path: [], message: `cannot be read: ${reason(thrown)}` }] }
+    const problems = [{ place, path: [], message: `cannot be read: ${reason(thrown)}` }]
+    return { config: undefined, problems, sources: new Map([[resolve(file), undefined]]) }
   }
+  const { sources, ...loaded } = loadConfigText(text.toString('utf8'), file, environment)
+  return { ...loaded, sources: new Map([[resolve(file), contentHash(text)], ...sources]) }
 }
 
 /** The same for a text that stands in no file yet; `file` is the name it is reported and resolved under. */
@@ -40,6 +49,10 @@ export function loadConfigText(text: string, file: string, environment: Environm
   const baseDir = dirname(resolve(file))
   const main = readDocument(text, file)
   const problems: Problem[] = [...main.problems]
+  const sources = new Map<string, string | undefined>()
+  const onRead = (named: string, content: Buffer | undefined): void => {
+    sources.set(named, content && contentHash(content))
+  }
   const inlined: Inlined[] = []
   const locate = (path: ConfigPath): Place => locateIn(main, inlined, path)
   const onProblem = (path: ConfigPath, message: string): void => {
@@ -48,7 +61,7 @@ export function loadConfigText(text: string, file: string, environment: Environm
   const whole = asBlock(main.value)
   if (!whole) {
     if (problems.length === 0) onProblem([], 'is not a block of keys; begin with `services:`')
-    return { config: undefined, problems }
+    return { config: undefined, problems, sources }
   }
   /** Values that are missing, and of which the reason has been told. */
   const saidOf = new Set<string>()
@@ -60,6 +73,7 @@ export function loadConfigText(text: string, file: string, environment: Environm
   const unreadable = new Set<unknown>()
   const { full, written } = putInPlace(whole, baseDir, environment, {
     onProblem,
+    onRead,
     onUnset(name, path) {
       saidOf.add(path.join('/'))
       onProblem(path, unset(name))
@@ -92,10 +106,10 @@ export function loadConfigText(text: string, file: string, environment: Environm
       input,
     )
     const upstreamNames = Object.keys(asBlock(rest.upstreams) ?? {})
-    const service = readService(key, result.data, definition, { ...input, upstreamNames, baseDir, onProblem })
+    const service = readService(key, result.data, definition, { ...input, upstreamNames, baseDir, onProblem, onRead })
     return service && !unreadable.has(`services ${key}`) ? [service] : []
   })
-  return { config: complete(input, parsed, { file, baseDir, locate, onProblem, broken }), problems }
+  return { config: complete(input, parsed, { file, baseDir, locate, onProblem, broken }), problems, sources }
 }
 
 const servicesMissing =
@@ -112,7 +126,7 @@ function putInPlace(
   value: Record<string, unknown>,
   baseDir: string,
   environment: Environment,
-  on: Pick<InlineOptions, 'onProblem' | 'onUnreadable' | 'onDocument'> & {
+  on: Pick<InlineOptions, 'onProblem' | 'onUnreadable' | 'onDocument' | 'onRead'> & {
     readonly onUnset: (name: string, path: ConfigPath) => void
   },
 ): Whole {
@@ -126,6 +140,7 @@ function putInPlace(
       onProblem: ignore,
       onUnreadable: ignore,
       onDocument: ignore,
+      onRead: ignore,
     }) as Record<string, unknown>,
   }
 }
@@ -176,6 +191,7 @@ export function readDefinition(definition: ServiceDefinition, environment: Envir
     onProblem,
     onUnreadable: ignore,
     onDocument: ignore,
+    onRead: ignore,
   })
   const parsed = serviceSchema.safeParse({ ...(served as object), ...definition.sold, name: definition.name })
   const defaults = fileSchema.shape.defaults.parse({})
@@ -186,6 +202,7 @@ export function readDefinition(definition: ServiceDefinition, environment: Envir
         defaults,
         baseDir: '/',
         onProblem,
+        onRead: ignore,
       })
     : undefined
   if (!parsed.success) onProblem([], parsed.error.message)

@@ -15,8 +15,9 @@ import { reason } from './files.ts'
 import { readLimits } from './limits.ts'
 import { nearest } from './nearest.ts'
 import type { ConfigPath } from './problem.ts'
-import { type ExampleInput, maxBodyBytes, type ServiceInput, type TopInput } from './schema.ts'
+import { maxBodyBytes, type TopInput } from './schema.ts'
 import { parsePattern, parseServiceKey, slugOf } from './service-key.ts'
+import type { ExampleInput, ServiceInput } from './service-schema.ts'
 import { readUpstreamJob } from './upstream-job.ts'
 
 /** One parsed service, its shared upstream and the defaults → {@link ServiceConfig}. */
@@ -26,6 +27,7 @@ export interface ServiceContext {
   readonly upstreamNames: readonly string[]
   readonly defaults: TopInput['defaults']
   readonly baseDir: string
+  readonly onRead: (file: string, content: Buffer | undefined) => void
   readonly onProblem: (path: ConfigPath, message: string) => void
 }
 
@@ -181,11 +183,14 @@ function readBody(input: ExampleInput, at: ConfigPath, context: ServiceContext):
   if (input.form) {
     const fields = Object.entries(input.form).flatMap(([name, value]): ExampleField[] => {
       if (typeof value !== 'object') return [{ name, text: String(value) }]
+      const file = resolve(context.baseDir, value.file)
       try {
-        const content = readFileSync(resolve(context.baseDir, value.file))
+        const content = readFileSync(file)
+        context.onRead(file, content)
         const contentType = value.content_type ?? 'application/octet-stream'
         return [{ name, filename: basename(value.file), contentType, content }]
       } catch (thrown) {
+        context.onRead(file, undefined)
         context.onProblem([...at, 'form', name, 'file'], `cannot be read: ${reason(thrown)}`)
         return []
       }

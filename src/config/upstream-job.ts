@@ -26,8 +26,17 @@ export const upstreamJobSchema = z.strictObject({
   id: z
     .union([
       field.describe('Its place in the JSON answer'),
-      z.strictObject({ field }).describe('Its place in the JSON answer, written out'),
-      z.strictObject({ header: z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'is not a header name') }),
+      z
+        .strictObject({ field: field.describe('Its place in the JSON answer') })
+        .describe('Its place in the JSON answer, written out'),
+      z
+        .strictObject({
+          header: z
+            .string()
+            .regex(/^[A-Za-z0-9-]{1,64}$/, 'is not a header name')
+            .describe('The name of the header; what it holds is the id, or with a poll URL of `{id}` the place to ask'),
+        })
+        .describe('The header of the answer that holds it'),
     ])
     .describe('Where the answer to the request says what the work is called: a field, or a header'),
   poll: z

@@ -40,7 +40,7 @@ function readArguments(args: readonly string[]): Arguments | string {
       options: {
         listen: { type: 'string', default: '127.0.0.1:9000' },
         'public-base': { type: 'string' },
-        'voice-delay-ms': { type: 'string', default: '1500' },
+        'voice-delay-ms': { type: 'string', default: '20000' },
         'exit-with-stdin': { type: 'boolean', default: false },
       },
     })

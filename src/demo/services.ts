@@ -51,7 +51,7 @@ export async function startDemoServices(
   const address = await listen(server, options.listen ?? '127.0.0.1:0')
   const services: Services = {
     publicBase: options.publicBase ?? `http://${address}/media`,
-    voiceDelayMs: options.voiceDelayMs ?? 1500,
+    voiceDelayMs: options.voiceDelayMs ?? 20_000,
     media: createMediaStore(options.mediaBytes ?? 64 * 1024 * 1024),
     log: createExecutionLog(maxLogEntries),
     stopping: stopping.signal,

@@ -5,7 +5,7 @@ import type { Binding, Terms } from '../l402/caveats.ts'
 import { challengeLines } from '../l402/challenge.ts'
 import { randomBytesNeeded } from '../l402/identifier.ts'
 import { mintToken } from '../l402/token.ts'
-import type { IssuedBy } from '../ports/issuer.ts'
+import type { IssuedBy, Order } from '../ports/issuer.ts'
 import { LedgerError } from '../ports/ledger.ts'
 import { WalletError } from '../ports/wallet.ts'
 import type { Price } from '../pricing/price.ts'
@@ -35,28 +35,11 @@ export interface Challenge {
  * @throws GatewayError `wallet_unavailable`, `ledger_unavailable`; `invalid_request` when no wallet can ask for so much
  */
 export async function makeChallenge(gateway: Gateway, scope: RequestScope, sale: Sale): Promise<Challenge> {
-  const { settings, clock, issuer, revisions, keys } = gateway
+  const { settings, clock, revisions, keys } = gateway
   const mintedAt = Math.floor(clock.nowMs() / 1000)
   const validUntil = mintedAt + Math.ceil(settings.tokenTtlMs / 1000)
   await keepRevision(revisions.keepUntil(sale.service.rev, validUntil))
-  const order = {
-    service: sale.service.name,
-    amountMsat: sale.price.msat,
-    description: `${settings.title}: ${sale.service.name}`.slice(0, 120),
-    expirySeconds: Math.ceil(settings.invoiceExpiryMs / 1000),
-    idempotencyKey: gateway.random(16).toString('hex'),
-  }
-  let invoice: IssuedBy
-  try {
-    invoice = await scope.wait(issuer.issue(order, AbortSignal.timeout(settings.walletTimeoutMs)))
-  } catch (thrown) {
-    const reason = thrown instanceof WalletError ? thrown.code : 'unavailable'
-    gateway.events.notIssued(reason)
-    if (reason === 'bad_amount') throw new GatewayError('invalid_request', tooMuch, { cause: thrown })
-    const retryAfterMs = (thrown instanceof WalletError ? thrown.retryAfterMs : undefined) ?? 10_000
-    throw new GatewayError('wallet_unavailable', undefined, { retryAfterMs, cause: thrown })
-  }
-  gateway.events.challenged(sale.service.name, invoice.amountMsat)
+  const invoice = await issueFor(gateway, scope, sale, undefined)
   const terms: Terms = {
     service: sale.service.name,
     validUntil,
@@ -68,6 +51,38 @@ export async function makeChallenge(gateway: Gateway, scope: RequestScope, sale:
   const identifier = { paymentHash, keyId: keys.minting.id, mintedAt }
   const token = mintToken(keys.minting.secret, identifier, terms, () => gateway.random(randomBytesNeeded))
   return { token, terms, invoice }
+}
+
+/**
+ * Makes the invoice of a sale.
+ * @param hold the payment is to be held, under this hash
+ * @throws GatewayError `wallet_unavailable`; `invalid_request` when no wallet can ask for so much
+ */
+export async function issueFor(
+  { settings, issuer, events, random }: Gateway,
+  scope: RequestScope,
+  { service, price }: Sale,
+  hold: Order['hold'],
+): Promise<IssuedBy> {
+  const order = {
+    service: service.name,
+    amountMsat: price.msat,
+    description: `${settings.title}: ${service.name}`.slice(0, 120),
+    expirySeconds: Math.ceil(settings.invoiceExpiryMs / 1000),
+    idempotencyKey: hold?.paymentHash ?? random(16).toString('hex'),
+    ...(hold && { hold }),
+  }
+  try {
+    const invoice = await scope.wait(issuer.issue(order, AbortSignal.timeout(settings.walletTimeoutMs)))
+    events.challenged(service.name, invoice.amountMsat)
+    return invoice
+  } catch (thrown) {
+    const reason = thrown instanceof WalletError ? thrown.code : 'unavailable'
+    events.notIssued(reason)
+    if (reason === 'bad_amount') throw new GatewayError('invalid_request', tooMuch, { cause: thrown })
+    const retryAfterMs = (thrown instanceof WalletError ? thrown.retryAfterMs : undefined) ?? 10_000
+    throw new GatewayError('wallet_unavailable', undefined, { retryAfterMs, cause: thrown })
+  }
 }
 
 /** Answers 402 with the challenge as header and as JSON. */
@@ -154,7 +169,8 @@ function satsText(msat: bigint): string {
   return `${text} ${text === '1' ? 'sat' : 'sats'}`
 }
 
-async function keepRevision(keeping: Promise<void> | undefined): Promise<void> {
+/** @throws GatewayError `ledger_unavailable` */
+export async function keepRevision(keeping: Promise<void> | undefined): Promise<void> {
   try {
     await keeping
   } catch (thrown) {

@@ -10,6 +10,7 @@ import type { SettlementCheck } from '../ports/settlement.ts'
 import type { Upstream } from '../ports/upstream.ts'
 import type { Events } from '../telemetry/events.ts'
 import type { DiskRoom } from './disk-room.ts'
+import type { HoldDesk } from './hold/hold-desk.ts'
 import type { ClientRules, ClientUse } from './limits/client-limits.ts'
 import type { Deliveries } from './redeem/deliveries.ts'
 import type { Jobs } from './redeem/jobs.ts'
@@ -27,6 +28,8 @@ export interface Gateway {
   readonly guard: UpstreamGuard
   readonly room: DiskRoom
   readonly jobs: Jobs
+  /** Where payments are held; undefined when nothing is sold that way. */
+  readonly holdDesk: () => HoldDesk | undefined
   readonly deliveries: Deliveries
   readonly clock: Clock
   readonly random: (bytes: number) => Buffer

@@ -9,6 +9,7 @@ import { makeChallenge, sendChallenge } from './challenge.ts'
 import { mustBeDeliverable } from './deliverable.ts'
 import { forwardFree } from './forward-free.ts'
 import type { Gateway } from './gateway.ts'
+import { offerHeld } from './hold/offer-held.ts'
 import { limitChallenges, limitRequests, limitUnpaidBytes } from './limits/client-limits.ts'
 import { unpaidBody } from './limits/unpaid-body.ts'
 import { answerOptions } from './options.ts'
@@ -149,6 +150,8 @@ async function spend(
     case 'hold':
       break
   }
+  using inside = gateway.deliveries.enter(token.paymentHash)
+  void inside
   const preferences = readPreferences(headerLines(incoming, 'prefer'))
   const outcome = await redeem(gateway, {
     ...owner,
@@ -190,5 +193,9 @@ async function sell(
   await mustBeDeliverable(gateway, service)
   limitChallenges(gateway, scope, service)
   const sale = { service, price, binding: request.binding, code, detail }
-  sendChallenge(gateway, incoming, outgoing, scope, sale, await makeChallenge(gateway, scope, sale))
+  const desk = service.config.charge.when === 'on_delivery' ? gateway.holdDesk() : undefined
+  const challenge = desk
+    ? await offerHeld(gateway, desk, scope, sale, request)
+    : await makeChallenge(gateway, scope, sale)
+  sendChallenge(gateway, incoming, outgoing, scope, sale, challenge)
 }

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import type { KeyRing, MasterKey } from '../ports/keys.ts'
 import type { LedgerMeta } from '../ports/ledger.ts'
+import { writeDurably } from './write-durably.ts'
 
 /**
  * The keys file: one master key a line, `<id> <mint|verify> <secret, 64 hex> <ledger id>`. It and the ledger belong
@@ -13,6 +13,7 @@ export class KeysProblem extends Error {
 }
 
 export interface OpenedKeys {
+  readonly keys: readonly MasterKey[]
   readonly ring: KeyRing
   /** To be saved in the ledger before the first token is minted. */
   readonly fingerprints: ReadonlyMap<number, string>
@@ -23,7 +24,7 @@ export interface OpenedKeys {
  * @param file kept at mode 0600
  * @throws KeysProblem with the reason and what mends it
  */
-export function openKeys(file: string, ledger: LedgerMeta): OpenedKeys {
+export function openKeys(file: string, ledger: Pick<LedgerMeta, 'ledgerId' | 'keyFingerprints'>): OpenedKeys {
   if (!existsSync(file)) {
     if (ledger.keyFingerprints.size > 0) {
       throw new KeysProblem(
@@ -45,7 +46,7 @@ export function openKeys(file: string, ledger: LedgerMeta): OpenedKeys {
         : `${file} has another key ${id} than the ledger knows: tokens sold before would be worthless. Restore the right file.`,
     )
   }
-  return { ring: keyRing(keys, file), fingerprints }
+  return { keys, ring: keyRing(keys, file), fingerprints }
 }
 
 /** What the ledger remembers of a key: enough to recognise it, nothing to use. */
@@ -57,24 +58,10 @@ export function writeKeys(file: string, keys: readonly MasterKey[], ledgerId: st
   const lines = keys.map(
     ({ id, state, secret }) => `${id} ${state} ${Buffer.from(secret).toString('hex')} ${ledgerId}\n`,
   )
-  const temporary = `${file}.new`
-  const handle = openSync(temporary, 'w', 0o600)
-  try {
-    writeSync(
-      handle,
-      `# Turnpike master keys: id, state, secret, ledger. Back up together with the ledger.\n${lines.join('')}`,
-    )
-    fsyncSync(handle)
-  } finally {
-    closeSync(handle)
-  }
-  renameSync(temporary, file)
-  const directory = openSync(dirname(file), 'r')
-  try {
-    fsyncSync(directory)
-  } finally {
-    closeSync(directory)
-  }
+  writeDurably(
+    file,
+    `# Turnpike master keys: id, state, secret, ledger. Back up together with the ledger.\n${lines.join('')}`,
+  )
 }
 
 function readKeys(text: string, file: string, ledgerId: string): MasterKey[] {

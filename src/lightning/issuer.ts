@@ -1,5 +1,6 @@
 import { unknownWallet } from '../ports/books.ts'
 import type { Clock } from '../ports/clock.ts'
+import { canHold } from '../ports/hold-wallet.ts'
 import type { InvoiceIssuer, IssuedBy, Order } from '../ports/issuer.ts'
 import { WalletError } from '../ports/wallet.ts'
 import type { WalletEvents } from '../telemetry/wallet-events.ts'
@@ -41,7 +42,9 @@ class Issuer implements InvoiceIssuer {
 
   async issue(order: Order, signal: AbortSignal): Promise<IssuedBy> {
     const { wallets, invoices } = this.#options
-    const able = wallets.filter((each) => each.takes(order.amountMsat))
+    const kind = order.hold ? wallets.filter(({ wallet }) => canHold(wallet)) : wallets
+    if (kind.length === 0) throw new WalletError('unavailable', 'No configured wallet can hold a payment.')
+    const able = kind.filter((each) => each.takes(order.amountMsat))
     if (able.length === 0) throw new WalletError('bad_amount', 'The price is more than any wallet can ask for.')
     if (!invoices.reserve()) throw this.#stop('There are as many open invoices as there may be.', invoices.waitMs())
     let placed = false

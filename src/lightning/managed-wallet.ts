@@ -1,7 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../ports/clock.ts'
+import { canHold } from '../ports/hold-wallet.ts'
 import type { Order } from '../ports/issuer.ts'
-import { type InvoiceState, type IssuedInvoice, type Wallet, WalletError } from '../ports/wallet.ts'
+import {
+  type InvoiceRequest,
+  type InvoiceState,
+  type IssuedInvoice,
+  type Wallet,
+  WalletError,
+} from '../ports/wallet.ts'
 import type { WalletEvents } from '../telemetry/wallet-events.ts'
 import { Breaker } from './breaker.ts'
 import { checkIssued } from './check-issued.ts'
@@ -140,8 +147,10 @@ export class ManagedWallet {
     const request = { amountMsat: this.rounded(order.amountMsat), description, expirySeconds, idempotencyKey }
     try {
       const issued = await this.#timed('create', async () => {
-        const made = await withinDeadline(timeoutMs, signal, (deadline) => this.wallet.createInvoice(request, deadline))
+        const made = await withinDeadline(timeoutMs, signal, (deadline) => this.#ask(request, order, deadline))
         const { network } = this.wallet.capabilities
+        if (order.hold && made.paymentHash !== order.hold.paymentHash)
+          throw new WalletError('protocol', `The wallet ${this.name} made an invoice for another payment hash.`)
         const { expiresAt } = checkIssued(made, request, { network, nowMs: clock.nowMs() })
         return { ...made, expiresAt }
       })
@@ -151,6 +160,12 @@ export class ManagedWallet {
       this.#judge(thrown, signal)
       throw thrown
     }
+  }
+
+  #ask(request: InvoiceRequest, { hold }: Order, deadline: AbortSignal): Promise<IssuedInvoice> {
+    if (!hold) return this.wallet.createInvoice(request, deadline)
+    if (canHold(this.wallet)) return this.wallet.createHoldInvoice({ ...request, ...hold }, deadline)
+    throw new WalletError('rejected', `The wallet ${this.name} cannot hold a payment.`)
   }
 
   #judge(thrown: unknown, signal: AbortSignal): void {

@@ -1,9 +1,12 @@
+import type { HoldInvoiceRequest } from './hold-wallet.ts'
 import type { InvoiceRequest, IssuedInvoice } from './wallet.ts'
 
 /** An invoice to be made, and for what. */
 export interface Order extends InvoiceRequest {
   /** Name of the service that is sold. */
   readonly service: string
+  /** The payment is to be held: an invoice for this payment hash, by a wallet that can hold. */
+  readonly hold?: Pick<HoldInvoiceRequest, 'paymentHash' | 'cltvExpiryBlocks'>
 }
 
 export interface IssuedBy extends IssuedInvoice {

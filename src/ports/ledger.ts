@@ -6,7 +6,7 @@
  * they belong to and change nothing when another epoch has begun (`false`: fenced).
  */
 
-export type PaymentState = 'settled' | 'held' | 'settling' | 'cancelling' | 'cancelled' | 'revoked'
+export type PaymentState = 'settled' | 'held' | 'settling' | 'cancelling' | 'cancelled' | 'revoked' | 'refunded'
 
 export type JobState =
   /** A call is being made, or was when this process or an earlier one ended. */
@@ -30,6 +30,8 @@ export interface PaymentRecord {
   /** Unix seconds: the first, minted `valid_until`. */
   readonly mintedExpiry: number
   readonly createdAtMs: number
+  /** Set where the state is `refunded`: the operator gave the money back. */
+  readonly refund: { readonly note: string; readonly closedAtMs: number } | undefined
   readonly job: JobRecord
 }
 
@@ -150,6 +152,16 @@ export interface FailRequest {
   readonly keepUntilMs: number
 }
 
+/** What became of an operator's word on a payment. Every one of them may be said again. */
+export type OperatorOutcome =
+  | { readonly kind: 'done'; readonly record: PaymentRecord }
+  /** It was so before. */
+  | { readonly kind: 'already'; readonly record: PaymentRecord }
+  /** No payment was presented under this hash. */
+  | { readonly kind: 'unknown' }
+  /** The payment stands otherwise: nothing was changed. */
+  | { readonly kind: 'standing'; readonly record: PaymentRecord }
+
 export interface RevisionRecord {
   readonly rev: string
   /** JSON. */
@@ -163,6 +175,21 @@ export interface LedgerMeta {
   readonly ledgerId: string
   /** Key id → fingerprint of every key this ledger was used with. */
   readonly keyFingerprints: ReadonlyMap<number, string>
+  /** How often it was opened by a gateway, before this time. */
+  readonly generation: number
+  /** Set in a copy that was made by a backup and never put in place, Unix ms. */
+  readonly copiedAtMs: number | undefined
+}
+
+/** What a key is still needed for. */
+export interface KeyUse {
+  /** No token that it signed is valid for a first use after this, Unix seconds; undefined while it signs. */
+  readonly signedUntil: number | undefined
+  /** No payment under it is honoured after this, Unix ms; 0 where there is none. */
+  readonly honouredUntilMs: number
+  readonly running: number
+  /** Payments under it without a result and without a refund. */
+  readonly owed: number
 }
 
 export type LedgerErrorCode = 'full' | 'busy' | 'io' | 'readonly' | 'corrupt' | 'closed'
@@ -202,6 +229,30 @@ export interface Ledger extends AsyncDisposable {
   /** Stores the rest and makes the payment spent, in one transaction. */
   capture(request: CaptureRequest): Promise<boolean>
   fail(request: FailRequest): Promise<boolean>
+  /**
+   * Withdraws a payment for good. A run that is under way is fenced off: what it brings is never stored, so a payment
+   * that is revoked and later refunded gave no result. One that was not presented yet is `unknown` now and revoked when
+   * it comes.
+   */
+  revoke(paymentHash: string, nowMs: number): Promise<OperatorOutcome>
+  /**
+   * Notes that the money was given back: the payment is worth nothing from then on. `standing` while a run is under
+   * way, and when a result is stored that the buyer has or can still get.
+   */
+  closeRefund(paymentHash: string, note: string, nowMs: number): Promise<OperatorOutcome>
+  /**
+   * Gives a payment without a result new attempts for its request, at once, and honours it until then. `standing` where
+   * it was withdrawn, runs, or is spent.
+   */
+  reopen(paymentHash: string, nowMs: number, honouredUntilMs: number): Promise<OperatorOutcome>
+  /**
+   * Notes that a payment cannot be honoured now, so that it is known to be owed; where it was never claimed it gets its
+   * row here. The same request may still be claimed, should that become possible again.
+   * @returns undefined when the token has expired unclaimed
+   */
+  owe(request: ClaimRequest): Promise<PaymentRecord | undefined>
+  /** @param reference a payment hash (64 hex digits) or a job's id (32), the reference that buyers are shown */
+  find(reference: string): Promise<PaymentRecord | undefined>
   /** Notes the first delivery. May be delayed and grouped; not awaited by a delivery. */
   delivered(paymentHash: string, nowMs: number): Promise<void>
   read(paymentHash: string): Promise<PaymentRecord | undefined>
@@ -220,6 +271,16 @@ export interface Ledger extends AsyncDisposable {
   /** In the order in which they were saved last. */
   revisions(): Promise<RevisionRecord[]>
   saveKeyFingerprints(fingerprints: ReadonlyMap<number, string>): Promise<void>
+  /**
+   * Notes that a key signs no more. The first word counts.
+   * @param until Unix seconds; raised to whatever was sold until, where that is later
+   */
+  stopSigning(keyId: number, until: number): Promise<void>
+  keyUse(keyId: number): Promise<KeyUse>
+  /** The key is no longer asked for at the start. */
+  forgetKey(keyId: number): Promise<void>
+  /** Counts an opening by a gateway. @returns the new generation */
+  nextGeneration(): Promise<number>
   /** Commits something, to see whether that works. */
   probe(nowMs: number): Promise<void>
 }

@@ -1,4 +1,5 @@
 import type { ErrorCode, MoneyStatus } from '../errors.ts'
+import type { HoldEvents } from './hold-events.ts'
 import type { WalletEvents } from './wallet-events.ts'
 
 /** The limits on what clients and tokens may ask for. */
@@ -8,7 +9,7 @@ export type LimitName = 'challenges' | 'unpaid_bytes' | 'unpaid_bytes_at_once' |
  * What happens in the shop, one function an event. Log lines and metrics are made from these and from nothing else; no
  * argument is ever a preimage, a token, an invoice or anything a buyer wrote.
  */
-export interface Events extends WalletEvents {
+export interface Events extends WalletEvents, HoldEvents {
   /** One request was answered or broke off. */
   request(line: AccessLine): void
   challenged(service: string, priceMsat: bigint): void
@@ -37,9 +38,19 @@ export interface Events extends WalletEvents {
   /** The files of our own TLS certificate changed. @param problem why they are not used; undefined when they are */
   certificate(problem: unknown): void
   ledgerFailed(operation: string, cause: unknown): void
+  /** The process ends while jobs run; the next one takes them up. */
+  handedOver(jobs: number): void
+  /** @param needRestart settings that changed in the file and cannot change in a running process */
+  configAdopted(services: number, needRestart: readonly string[]): void
+  /** @param problems one line each, as `turnpike check` says them */
+  configRefused(problems: readonly string[]): void
+  /** The operator changed a payment or the keys. @param reference a job's id or a key's number */
+  commanded(command: OperatorCommand, reference: string | undefined): void
   /** Something that should not happen. */
   unexpected(what: string, cause: unknown, requestId?: string): void
 }
+
+export type OperatorCommand = 'revoke' | 'refund' | 'reopen' | 'keys rotate' | 'keys retire'
 
 export interface AccessLine {
   readonly requestId: string

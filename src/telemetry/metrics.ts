@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { HoldMetrics } from './hold-metrics.ts'
 import { WalletMetrics } from './wallet-metrics.ts'
 
 /** Durations here reach from a token check to a generation of several minutes. */
@@ -36,6 +37,7 @@ export class Metrics {
     callSeconds,
   )
   readonly wallets = new WalletMetrics(this.registry)
+  readonly holds = new HoldMetrics(this.registry)
   readonly commitSeconds = this.#histogram('ledger_commit_duration_seconds', 'Ledger commits', [], ownSeconds)
   readonly commitOperations = this.#histogram(
     'ledger_commit_operations',
@@ -62,6 +64,13 @@ export class Metrics {
     'service',
   ])
 
+  readonly reloads = this.#counter('config_reloads_total', 'Configurations loaded while running', ['outcome'])
+  readonly reloadGood = this.#gauge('config_last_reload_successful', '1 when the files on disk are what is in use')
+  readonly reloadSeconds = this.#gauge(
+    'config_last_reload_success_timestamp_seconds',
+    'When a configuration was last taken into use',
+  )
+
   constructor(options: { jobsRunning: () => number; defaults: boolean }) {
     new Gauge({
       name: 'turnpike_jobs_running',
@@ -71,11 +80,17 @@ export class Metrics {
         this.set(options.jobsRunning())
       },
     })
+    this.reloadGood.set(1)
+    this.reloadSeconds.setToCurrentTime()
     if (options.defaults) collectDefaultMetrics({ register: this.registry })
   }
 
   #counter<T extends string>(name: string, help: string, labelNames: readonly T[]): Counter<T> {
     return new Counter({ name: `turnpike_${name}`, help, labelNames: [...labelNames], registers: [this.registry] })
+  }
+
+  #gauge(name: string, help: string): Gauge {
+    return new Gauge({ name: `turnpike_${name}`, help, registers: [this.registry] })
   }
 
   #histogram<T extends string>(name: string, help: string, labelNames: readonly T[], buckets: number[]): Histogram<T> {

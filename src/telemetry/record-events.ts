@@ -1,4 +1,5 @@
 import type { Events, JobFacts } from './events.ts'
+import { recordHoldEvents } from './hold-metrics.ts'
 import type { Logger } from './logger.ts'
 import type { Metrics } from './metrics.ts'
 import { recordWalletEvents } from './record-wallet-events.ts'
@@ -9,6 +10,7 @@ export function recordEvents(logger: Logger, metrics: Metrics): Events {
   const facts = ({ service, jobId, epoch }: JobFacts) => ({ service, job: jobId, epoch })
   return {
     ...recordWalletEvents(logger, metrics.wallets),
+    ...recordHoldEvents(logger, metrics.holds),
     request(line) {
       const { requestId, service = 'none', status, money = 'none', totalMs, ownMs } = line
       metrics.requests.inc({ service, status, money })
@@ -97,6 +99,32 @@ export function recordEvents(logger: Logger, metrics: Metrics): Events {
     ledgerFailed(operation, cause) {
       metrics.ledgerErrors.inc({ operation })
       logger.error({ event: 'ledger_failed', operation, reason: reason(cause) }, 'a ledger operation failed')
+    },
+    handedOver(jobs) {
+      logger.warn({ event: 'handed_over', jobs }, 'jobs are left to the next process: the time to stop is over')
+    },
+    configAdopted(services, needRestart) {
+      metrics.reloads.inc({ outcome: 'adopted' })
+      metrics.reloadGood.set(1)
+      metrics.reloadSeconds.setToCurrentTime()
+      logger.info({ event: 'config_adopted', services }, 'the configuration was loaded anew')
+      if (needRestart.length === 0) return
+      logger.warn(
+        { event: 'config_needs_restart', settings: needRestart },
+        `changed in the file, and needs a restart: ${needRestart.join(', ')}`,
+      )
+    },
+    configRefused(problems) {
+      metrics.reloads.inc({ outcome: 'refused' })
+      metrics.reloadGood.set(0)
+      for (const problem of problems) logger.error({ event: 'config_refused', problem }, problem)
+      logger.error(
+        { event: 'config_refused', problems: problems.length },
+        'the configuration in use stays the one before',
+      )
+    },
+    commanded(command, reference) {
+      logger.warn({ event: 'commanded', command, reference }, `the operator said: ${command}`)
     },
     unexpected(what, cause, requestId) {
       const stack = cause instanceof Error ? cause.stack : undefined

@@ -118,15 +118,13 @@ const isSame = (a: CheckedUpstream, b: CheckedUpstream): boolean => JSON.stringi
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, ms)
-  signal.addEventListener(
-    'abort',
-    () => {
-      clearTimeout(timer)
-      resolve()
-    },
-    { once: true },
-  )
-  if (signal.aborted) resolve()
+  const over = () => {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', over)
+    resolve()
+  }
+  const timer = setTimeout(over, ms)
+  signal.addEventListener('abort', over)
+  if (signal.aborted) over()
   return promise
 }

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { createProxyServer } from 'http-proxy-3'
 import type { UpgradeTarget } from '../ports/upstream.ts'
@@ -11,7 +11,12 @@ import { upgradeHeaders } from './headers.ts'
 export class WebSocketProxy {
   readonly #proxy = createProxyServer({ ws: true, xfwd: false, changeOrigin: true })
 
+  /** Handshakes under way, and our ends of the connections to upstreams. */
+  readonly #open = new Set<ClientRequest | Duplex>()
+
   constructor() {
+    this.#proxy.on('proxyReqWs', (request) => this.#track(request))
+    this.#proxy.on('open', (socket) => this.#track(socket))
     this.#proxy.on('error', (_error, _incoming, response) => {
       if ('destroy' in response) response.destroy()
     })
@@ -29,8 +34,15 @@ export class WebSocketProxy {
     })
   }
 
+  /** An upstream that does not answer the end of its client with its own would keep the process alive. */
   close(): void {
     this.#proxy.close()
+    for (const each of this.#open) each.destroy()
+  }
+
+  #track(each: ClientRequest | Duplex): void {
+    this.#open.add(each)
+    each.once('close', () => this.#open.delete(each))
   }
 }
 

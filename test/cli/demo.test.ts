@@ -30,7 +30,8 @@ describe('turnpike demo', { timeout: 20_000 }, () => {
       .replaceAll('config/schemas', `${root}/config/schemas`)
     writeFileSync(join(directory.path, 'gateway.yaml'), config)
     const places = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--data', join(directory.path, 'data')]
-    child = startTurnpike(['demo', '--config', join(directory.path, 'gateway.yaml'), ...places])
+    const voice = ['--voice-delay-ms', '2500']
+    child = startTurnpike(['demo', '--config', join(directory.path, 'gateway.yaml'), ...places, ...voice])
     said = await until(child.stdout, /Ctrl-C stops everything\.\n/)
   }, 20_000)
 
@@ -72,6 +73,16 @@ describe('turnpike demo', { timeout: 20_000 }, () => {
     const { videoUrl } = JSON.parse(stdout) as { videoUrl: string }
     const video = await fetch(videoUrl)
     expect([video.status, (await video.arrayBuffer()).byteLength > 1000]).toEqual([200, true])
+  })
+
+  test('the command that it prints for long work asks for it until it is done', async () => {
+    const line = /npx turnpike (buy POST .* --async .*)/.exec(said)?.[1] ?? ''
+    const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '')
+    const { code, stdout, stderr } = await turnpike(words)
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ success: true, voice_id: expect.any(String) })
+    expect(stderr).toContain('Taken as a job')
+    expect(stderr).toContain('The job is running')
   })
 
   // The last one: it ends what the others use.

@@ -55,6 +55,7 @@ function summariseService(service: Service) {
     timeouts: `total ${timeouts.totalMs}, first byte ${timeouts.firstByteMs}, idle ${timeouts.idleMs}`,
     body: contract.body.kind === 'structured' ? bodyForms(contract.body) : contract.body.kind,
     contentTypes: request.contentTypes,
+    upstreamJob: config.upstreamJob,
     limits: `body ${contract.maxBodyBytes}, result ${result.maxBytes} for ${result.ttlMs} ms, ${config.attempts} attempts`,
     rateLimits: hasSome(config.rateLimits),
     access: hasAccess(config.access),

@@ -20,6 +20,7 @@ export function makeRecord(
     priceMsat: 7_000n,
     mintedExpiry: (now + 23 * hour) / second,
     createdAtMs: now - hour,
+    refund: undefined,
     ...payment,
     job: {
       id: 'ab'.repeat(16),

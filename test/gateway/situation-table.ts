@@ -13,6 +13,7 @@ export const rows = [
   'refused',
   'given_up',
   'revoked',
+  'refunded',
   'cancelling',
   'cancelled',
 ] as const
@@ -91,6 +92,7 @@ export const table: readonly Line[] = [
   line('given_up', { ...other, ...touched }, challenge('token_for_other_request')),
 
   line('revoked', {}, error('token_revoked')),
+  line('refunded', {}, error('refunded')),
   line('cancelling', {}, challenge('payment_cancelled')),
   line('cancelled', {}, challenge('payment_cancelled')),
 ]
@@ -114,7 +116,7 @@ export const cells: readonly (readonly [string, Cell, readonly Expected[]])[] = 
   linesFor(cell).map(({ expected }) => expected),
 ])
 
-const paymentStates: readonly Row[] = ['revoked', 'cancelling', 'cancelled']
+const paymentStates: readonly Row[] = ['revoked', 'refunded', 'cancelling', 'cancelled']
 
 function recordOf({ row, life, history }: Cell): PaymentRecord | undefined {
   if (row === 'nothing') return undefined

@@ -1,11 +1,13 @@
-import { describe, expect, test } from 'vitest'
-import { answerWith, makeGate } from '../support/answers.ts'
+import { describe, expect, test, vi } from 'vitest'
+import { answerWith, makeGate, raw } from '../support/answers.ts'
 import { paid, payFor, send } from '../support/buyer.ts'
 import { TestClock } from '../support/clock.ts'
 import { openGateway, type TestGateway } from '../support/gateway.ts'
 import { failPayments, metric, requestNumber } from '../support/guards.ts'
 import { idle, rowIn } from '../support/shop.ts'
 import { echo, openUpstream, type TestUpstream } from '../support/upstream.ts'
+
+vi.setConfig({ testTimeout: 30_000 })
 
 const shop = (upstream: TestUpstream, breaker = '{ failures: 3, cooldown: 10s }') => `
 upstreams: { gpu: { url: "${upstream.url}", breaker: ${breaker} } }
@@ -192,6 +194,8 @@ describe('the sale goes on', () => {
     const { gateway, upstream } = shared
     upstream.answer = answerWith(500)
     for (let call = 0; call < 12; call++) expect((await send(gateway, { path: '/media/x' })).status).toBe(500)
+    upstream.answer = raw('', 'reset')
+    for (let call = 0; call < 5; call++) expect((await send(gateway, { path: '/media/x' })).status).toBe(502)
     expect((await send(gateway, sale)).status).toBe(402)
   })
 })

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { makeGate } from '../support/answers.ts'
 import { paid, payFor, send } from '../support/buyer.ts'
 import { TestClock } from '../support/clock.ts'
@@ -6,6 +6,9 @@ import { openGateway, type TestGateway } from '../support/gateway.ts'
 import { metric, requestNumber, TestDisk } from '../support/guards.ts'
 import { idle, rowIn } from '../support/shop.ts'
 import { echo, openUpstream, type TestUpstream } from '../support/upstream.ts'
+
+vi.setConfig({ testTimeout: 30_000 })
+const soon = { timeout: 10_000 }
 
 const MiB = 2 ** 20
 
@@ -80,7 +83,7 @@ describe('a disk that is short', () => {
     const other = requestNumber(2)
     const payment = await payFor(gateway, other)
     const running = send(gateway, paid(other, payment))
-    await expect.poll(() => upstream.calls).toHaveLength(2)
+    await expect.poll(() => upstream.calls, soon).toHaveLength(2)
     disk.free = 0
     clock.advance(1_001)
     expect((await send(gateway, request)).status).toBe(503)
@@ -136,7 +139,7 @@ test('runs under way are promised room for the largest result each, until they e
   })
   const refused = await Promise.any(sent)
   expect([refused.status, refused.json().code]).toEqual([503, 'disk_short'])
-  await expect.poll(() => upstream.calls).toHaveLength(3)
+  await expect.poll(() => upstream.calls, soon).toHaveLength(3)
   expect(await metric(gateway, 'turnpike_disk_promised_bytes')).toBe(30 * MiB)
   expect((await send(gateway, requestNumber(9))).json().code).toBe('disk_short')
   finish.open()

@@ -1,10 +1,13 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { answerWith, hang } from '../support/answers.ts'
 import { paid, payFor, send } from '../support/buyer.ts'
 import { TestClock } from '../support/clock.ts'
 import { openGateway, type TestGateway } from '../support/gateway.ts'
 import { requestNumber } from '../support/guards.ts'
 import { type Answer, echo, openUpstream, type TestUpstream } from '../support/upstream.ts'
+
+vi.setConfig({ testTimeout: 30_000 })
+const soon = { timeout: 10_000 }
 
 const shop = (upstream: string, health: string, breaker = '{ failures: 3 }') => `
 upstreams:
@@ -27,7 +30,7 @@ const checkedBy =
 
 const checks = ({ calls }: TestUpstream) => calls.filter(({ url }) => url === '/healthz')
 
-describe('an upstream that is checked', { timeout: 20_000 }, () => {
+describe('an upstream that is checked', () => {
   test.for([
     ['500', answerWith(500), ''],
     ['what was not expected', answerWith(204), 'expect: 200'],
@@ -35,13 +38,13 @@ describe('an upstream that is checked', { timeout: 20_000 }, () => {
   ] as const)('and answers %s is not sold until a check went well', async ([, bad, settings]) => {
     await using upstream = await openUpstream(checkedBy(bad))
     await using gateway = await openGateway({ config: shop(upstream.url, settings) })
-    await expect.poll(async () => (await send(gateway, sale)).status, { timeout: 3_000 }).toBe(503)
+    await expect.poll(async () => (await send(gateway, sale)).status, soon).toBe(503)
     const asked = gateway.wallet.asked.length
     const refused = await send(gateway, sale)
     expect([refused.status, refused.json().code]).toEqual([503, 'upstream_down'])
     expect(gateway.wallet.asked).toHaveLength(asked)
     upstream.answer = checkedBy(answerWith(200))
-    await expect.poll(async () => (await send(gateway, sale)).status, { timeout: 3_000 }).toBe(402)
+    await expect.poll(async () => (await send(gateway, sale)).status, soon).toBe(402)
     const [check] = checks(upstream)
     expect([check?.method, check?.headers.authorization]).toEqual(['GET', 'Bearer of-the-gpu'])
     expect(upstream.calls.filter(({ url }) => url === '/make')).toHaveLength(0)
@@ -53,9 +56,9 @@ describe('an upstream that is checked', { timeout: 20_000 }, () => {
     await using gateway = await openGateway({ config: shop(upstream.url, 'expect: 200'), clock })
     const payment = await payFor(gateway, sale)
     upstream.answer = (_call, outgoing) => void outgoing.socket?.resetAndDestroy()
-    await expect.poll(async () => (await send(gateway, requestNumber(2))).status, { timeout: 3_000 }).toBe(503)
+    await expect.poll(async () => (await send(gateway, requestNumber(2))).status, soon).toBe(503)
     upstream.answer = checkedBy(answerWith(200))
-    await expect.poll(async () => (await send(gateway, requestNumber(2))).status, { timeout: 3_000 }).toBe(402)
+    await expect.poll(async () => (await send(gateway, requestNumber(2))).status, soon).toBe(402)
     expect((await send(gateway, paid(sale, payment))).status).toBe(200)
   })
 
@@ -63,10 +66,10 @@ describe('an upstream that is checked', { timeout: 20_000 }, () => {
     const clock = new TestClock(Date.now())
     await using upstream = await openUpstream(checkedBy(answerWith(200)))
     await using gateway = await openGateway({ config: shop(upstream.url, 'expect: 200'), clock })
-    await expect.poll(() => checks(upstream).length).toBeGreaterThan(0)
+    await expect.poll(() => checks(upstream).length, soon).toBeGreaterThan(0)
     await failPaymentsOnly(gateway, upstream)
     const before = checks(upstream).length
-    await expect.poll(() => checks(upstream).length, { timeout: 3_000 }).toBeGreaterThan(before + 2)
+    await expect.poll(() => checks(upstream).length, soon).toBeGreaterThan(before + 2)
     expect((await send(gateway, requestNumber(50))).status).toBe(503)
   })
 
@@ -82,7 +85,7 @@ describe('an upstream that is checked', { timeout: 20_000 }, () => {
       }),
     )
     const gateway = await openGateway({ config: shop(upstream.url, 'timeout: 5s') })
-    await expect.poll(() => checks(upstream).length, { timeout: 5_000 }).toBeGreaterThan(2)
+    await expect.poll(() => checks(upstream).length, soon).toBeGreaterThan(2)
     const stopping = performance.now()
     await gateway[Symbol.asyncDispose]()
     expect(performance.now() - stopping).toBeLessThan(2_000)

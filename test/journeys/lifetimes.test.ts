@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { answerWith } from '../support/answers.ts'
 import { type Payment, paid, payFor, type Sent, send } from '../support/buyer.ts'
 import { attenuate } from '../support/clients-attenuate.ts'
@@ -6,6 +6,8 @@ import { TestClock } from '../support/clock.ts'
 import { openGateway, type TestGateway } from '../support/gateway.ts'
 import { aRequest, idle, rowIn } from '../support/shop.ts'
 import { type Answer, openUpstream, type TestUpstream } from '../support/upstream.ts'
+
+vi.setConfig({ testTimeout: 30_000 })
 
 const minute = 60_000
 const hour = 60 * minute

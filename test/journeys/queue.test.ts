@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { makeGate } from '../support/answers.ts'
 import { type Payment, paid, payFor, send } from '../support/buyer.ts'
 import { TestClock } from '../support/clock.ts'
@@ -7,6 +7,9 @@ import { metric, requestNumber } from '../support/guards.ts'
 import { beginRequest } from '../support/open-request.ts'
 import { idle, rowIn } from '../support/shop.ts'
 import { openUpstream, type TestUpstream } from '../support/upstream.ts'
+
+vi.setConfig({ testTimeout: 30_000 })
+const soon = { timeout: 10_000 }
 
 const shop = (upstream: string, limits: string) => `
 l402: { token_ttl: 1h }
@@ -48,7 +51,7 @@ async function beginInTurn(gateway: TestGateway, upstream: TestUpstream, payment
   const answers = []
   for (const [number, payment] of payments.entries()) {
     answers.push(send(gateway, paid(requestNumber(number), payment)))
-    await expect.poll(() => upstream.calls.length + (queued(gateway) ?? 0)).toBe(number + 1)
+    await expect.poll(() => upstream.calls.length + (queued(gateway) ?? 0), soon).toBe(number + 1)
   }
   return answers
 }
@@ -65,7 +68,7 @@ describe('calls to an upstream that takes one at a time', () => {
     expect(await metric(gateway, 'turnpike_upstream_running{upstream="gpu"}')).toBe(1)
     upstream.finish(0)
     await answers[0]
-    await expect.poll(() => upstream.bodies()).toEqual(['0', '1'])
+    await expect.poll(() => upstream.bodies(), soon).toEqual(['0', '1'])
     for (const number of [3, 2, 1]) upstream.finish(number)
     const texts = (await Promise.all(answers)).map(({ text }) => text)
     expect(texts).toEqual(['made 0', 'made 1', 'made 2', 'made 3'])
@@ -81,11 +84,11 @@ describe('calls to an upstream that takes one at a time', () => {
     const [first, second] = await payForAll(gateway, 2)
     if (!first || !second) throw new Error('nothing was paid')
     const { leave } = beginRequest(gateway, paid(requestNumber(0), first))
-    await expect.poll(() => upstream.calls).toHaveLength(1)
+    await expect.poll(() => upstream.calls, soon).toHaveLength(1)
     leave()
-    await expect.poll(() => gateway.log.some((line) => line.includes('"broken_off":true'))).toBe(true)
+    await expect.poll(() => gateway.log.some((line) => line.includes('"broken_off":true')), soon).toBe(true)
     const answer = send(gateway, paid(requestNumber(1), second))
-    await expect.poll(() => queued(gateway)).toBe(1)
+    await expect.poll(() => queued(gateway), soon).toBe(1)
     expect(upstream.calls).toHaveLength(1)
     upstream.finish(0)
     upstream.finish(1)
@@ -100,14 +103,14 @@ describe('calls to an upstream that takes one at a time', () => {
     const [first, second, third] = await payForAll(gateway, 3)
     if (!first || !second || !third) throw new Error('nothing was paid')
     const running = send(gateway, paid(requestNumber(0), first))
-    await expect.poll(() => upstream.calls).toHaveLength(1)
+    await expect.poll(() => upstream.calls, soon).toHaveLength(1)
     const { leave } = beginRequest(gateway, paid(requestNumber(1), second))
-    await expect.poll(() => queued(gateway)).toBe(1)
+    await expect.poll(() => queued(gateway), soon).toBe(1)
     leave()
-    await expect.poll(() => queued(gateway)).toBe(0)
+    await expect.poll(() => queued(gateway), soon).toBe(0)
     expect(await rowIn(gateway, second)).toBeUndefined()
     const waiting = send(gateway, paid(requestNumber(2), third))
-    await expect.poll(() => queued(gateway)).toBe(1)
+    await expect.poll(() => queued(gateway), soon).toBe(1)
     for (const number of [0, 1, 2]) upstream.finish(number)
     expect([(await running).text, (await waiting).text]).toEqual(['made 0', 'made 2'])
     expect(upstream.bodies()).toEqual(['0', '2'])
@@ -120,13 +123,13 @@ describe('calls to an upstream that takes one at a time', () => {
     const [first, second] = await payForAll(gateway, 2)
     if (!first || !second) throw new Error('nothing was paid')
     const running = send(gateway, paid(requestNumber(0), first))
-    await expect.poll(() => upstream.calls).toHaveLength(1)
+    await expect.poll(() => upstream.calls, soon).toHaveLength(1)
     const { leave } = beginRequest(gateway, paid(requestNumber(1), second))
-    await expect.poll(() => queued(gateway)).toBe(1)
+    await expect.poll(() => queued(gateway), soon).toBe(1)
     const others = [send(gateway, paid(requestNumber(1), second)), send(gateway, paid(requestNumber(1), second))]
     await new Promise((resolve) => setTimeout(resolve, 100))
     leave()
-    await expect.poll(() => gateway.log.some((line) => line.includes('"broken_off":true'))).toBe(true)
+    await expect.poll(() => gateway.log.some((line) => line.includes('"broken_off":true')), soon).toBe(true)
     expect(queued(gateway)).toBe(1)
     upstream.finish(0)
     upstream.finish(1)
@@ -137,13 +140,13 @@ describe('calls to an upstream that takes one at a time', () => {
 
   test('are not what stored results and work under way are: those never wait', async () => {
     await using upstream = await openHeld()
-    await using gateway = await openGateway({ config: shop(upstream.url, 'max_concurrent: 1, max_queued: 0') })
+    await using gateway = await openGateway({ config: shop(upstream.url, 'max_concurrent: 1, max_queued: 5') })
     const [first, second] = await payForAll(gateway, 2)
     if (!first || !second) throw new Error('nothing was paid')
     upstream.finish(0)
     expect((await send(gateway, paid(requestNumber(0), first))).text).toBe('made 0')
     const running = send(gateway, paid(requestNumber(1), second))
-    await expect.poll(() => upstream.calls).toHaveLength(2)
+    await expect.poll(() => upstream.calls, soon).toHaveLength(2)
     const replay = await send(gateway, paid(requestNumber(0), first))
     expect([replay.status, replay.headers['l402-payment'], replay.text]).toEqual([200, 'replayed', 'made 0'])
     const attached = send(gateway, paid(requestNumber(1), second))
@@ -221,9 +224,22 @@ test('a free route does not stand in the queue', async () => {
   const [payment] = await payForAll(gateway, 1)
   if (!payment) throw new Error('nothing was paid')
   const running = send(gateway, paid(requestNumber(0), payment))
-  await expect.poll(() => upstream.calls).toHaveLength(1)
+  await expect.poll(() => upstream.calls, soon).toHaveLength(1)
   const free = send(gateway, { path: '/media/1' })
-  await expect.poll(() => upstream.calls).toHaveLength(2)
+  await expect.poll(() => upstream.calls, soon).toHaveLength(2)
   upstream.finish(0)
   expect([(await running).status, (await free).status]).toEqual([200, 200])
+})
+
+test('a hundred repetitions at once are all answered from what is stored', async () => {
+  await using upstream = await openHeld()
+  await using gateway = await openGateway({ config: shop(upstream.url, 'max_queued: 1') })
+  const [payment] = await payForAll(gateway, 1)
+  if (!payment) throw new Error('nothing was paid')
+  upstream.finish(0)
+  const request = paid(requestNumber(0), payment)
+  expect((await send(gateway, request)).status).toBe(200)
+  const answers = await Promise.all(Array.from({ length: 100 }, () => send(gateway, request)))
+  expect(new Set(answers.map(({ status, text }) => `${status} ${text}`))).toEqual(new Set(['200 made 0']))
+  expect(upstream.calls).toHaveLength(1)
 })

@@ -56,7 +56,7 @@ const payer = ({ subject }: Journey) => ({
 
 const lies: readonly Lie[] = ['amount', 'hash', 'expiry', 'network']
 
-const cases: readonly { readonly name: string; run(journey: Journey): Promise<void> }[] = [
+const cases: readonly { readonly name: string; readonly run: (journey: Journey) => Promise<void> }[] = [
   {
     name: 'sells once, delivers once, and repeats from the store',
     async run(journey) {
@@ -99,16 +99,18 @@ const cases: readonly { readonly name: string; run(journey: Journey): Promise<vo
   },
   ...lies.map((lie) => ({
     name: `shows no buyer an invoice with a wrong ${lie}`,
-    async run({ gateway, subject }: Journey) {
-      subject.fake.lie(lie)
-      const answer = await send(gateway, request)
-      expect([answer.status, answer.json().code]).toEqual([503, 'wallet_unavailable'])
-      expect(`${answer.text}${JSON.stringify(answer.headers)}`).not.toMatch(/lnbc|macaroon/i)
-      subject.fake.lie(undefined)
-      await expect.poll(async () => (await send(gateway, request)).status, eventually).toBe(402)
-    },
+    run: (journey: Journey) => isRefused(journey, lie),
   })),
 ]
+
+async function isRefused({ gateway, subject }: Journey, lie: Lie): Promise<void> {
+  subject.fake.lie(lie)
+  const answer = await send(gateway, request)
+  expect([answer.status, answer.json().code]).toEqual([503, 'wallet_unavailable'])
+  expect(`${answer.text}${JSON.stringify(answer.headers)}`).not.toMatch(/lnbc|macaroon/i)
+  subject.fake.lie(undefined)
+  await expect.poll(async () => (await send(gateway, request)).status, eventually).toBe(402)
+}
 
 /** What cannot happen with a wallet, and why. */
 const lacks: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -121,22 +123,16 @@ const lacks: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 const eventually = { timeout: 12_000, interval: 250 }
 const marks = new Map<string, '✓' | '✗' | '–'>()
 
-for (const { kind, make } of walletsUnderTest) {
-  describe(kind, () => {
-    for (const { name, run } of cases) {
-      if (lacks[kind]?.[name] !== undefined) {
-        marks.set(`${kind} ${name}`, '–')
-        continue
-      }
-      test(name, { timeout: 30_000 }, async () => {
-        marks.set(`${kind} ${name}`, '✗')
-        await using journey = await begin(make)
-        await run(journey)
-        marks.set(`${kind} ${name}`, '✓')
-      })
-    }
+describe.each(walletsUnderTest)('$kind', ({ kind, make }) => {
+  const has = cases.filter(({ name }) => lacks[kind]?.[name] === undefined)
+  for (const name of Object.keys(lacks[kind] ?? {})) marks.set(`${kind} ${name}`, '–')
+  test.each(has)('$name', { timeout: 30_000 }, async ({ name, run }) => {
+    marks.set(`${kind} ${name}`, '✗')
+    await using journey = await begin(make)
+    await run(journey)
+    marks.set(`${kind} ${name}`, '✓')
   })
-}
+})
 
 afterAll(() => {
   const columns = walletsUnderTest.map(({ kind }) => ({ kind, lacks: lacks[kind] ?? {} }))

@@ -1,4 +1,3 @@
-import type { status } from '@grpc/grpc-js'
 import { describe, expect, test } from 'vitest'
 import { openLndWallet } from '#src/lightning/lnd/lnd-wallet.ts'
 import { systemClock } from '#src/ports/clock.ts'
@@ -141,7 +140,7 @@ describe('what lnd answers', () => {
   ])('code %i, %s, is %s', async (code, details, expected, sentence) => {
     await using subject = await makeLndSubject()
     await using wallet = openAt(subject)
-    subject.fake.lnd.trouble = { code: code as status, details }
+    subject.fake.lnd.trouble = { code, details }
     const thrown: unknown = await wallet.createInvoice(aRequest(), deadline()).catch((error: unknown) => error)
     expect(thrown).toMatchObject({
       name: 'WalletError',

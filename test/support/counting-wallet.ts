@@ -1,13 +1,18 @@
 import { join } from 'node:path'
 import { openDevWallet } from '#src/lightning/dev/dev-wallet.ts'
 import type { Clock } from '#src/ports/clock.ts'
+import type { HoldInvoiceRequest, HoldWallet } from '#src/ports/hold-wallet.ts'
 import type { InvoiceRequest, IssuedInvoice, PayingWallet, Settlement } from '#src/ports/wallet.ts'
 
 async function* noSettlements(): AsyncGenerator<Settlement, void, void> {}
 
 /** The development wallet, watched: how often it was asked, and what it should do instead of answering. */
-export class CountingWallet implements PayingWallet {
-  readonly #wallet: PayingWallet
+export class CountingWallet implements PayingWallet, HoldWallet {
+  readonly #wallet: PayingWallet & HoldWallet
+  /** What was told about held payments, in order. */
+  readonly told: string[] = []
+  /** Runs before each such call, and may throw. */
+  beforeTelling: ((what: 'settle' | 'cancel') => Promise<void>) | undefined
   /** Every invoice that was asked for. */
   readonly asked: InvoiceRequest[] = []
   /** Replaces the answer while it is set. */
@@ -36,6 +41,31 @@ export class CountingWallet implements PayingWallet {
   createInvoice(request: InvoiceRequest, signal: AbortSignal) {
     this.asked.push(request)
     return this.instead ? this.instead(request, signal) : this.#wallet.createInvoice(request, signal)
+  }
+
+  createHoldInvoice(request: HoldInvoiceRequest, signal: AbortSignal) {
+    this.asked.push(request)
+    return this.#wallet.createHoldInvoice(request, signal)
+  }
+
+  lookupHold(paymentHash: string, signal: AbortSignal) {
+    return this.#wallet.lookupHold(paymentHash, signal)
+  }
+
+  holdStates(paymentHash: string, signal: AbortSignal) {
+    return this.#wallet.holdStates(paymentHash, signal)
+  }
+
+  async settleHold(paymentHash: string, preimage: string, signal: AbortSignal) {
+    this.told.push('settle')
+    await this.beforeTelling?.('settle')
+    await this.#wallet.settleHold(paymentHash, preimage, signal)
+  }
+
+  async cancelHold(paymentHash: string, signal: AbortSignal) {
+    this.told.push('cancel')
+    await this.beforeTelling?.('cancel')
+    await this.#wallet.cancelHold(paymentHash, signal)
   }
 
   lookup(...args: Parameters<PayingWallet['lookup']>) {

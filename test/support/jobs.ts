@@ -1,6 +1,9 @@
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import { type Answered, type Payment, paid, type Sent, send } from './buyer.ts'
 import type { TestGateway } from './gateway.ts'
+
+// These tests wait for work to be done, on a machine that may have much else to do.
+vi.setConfig({ testTimeout: 20_000 })
 
 /** A status document. */
 export interface JobDocument {

@@ -1,4 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import { expect } from 'vitest'
+import { type Payment, payFor } from './buyer.ts'
+import { TestClock } from './clock.ts'
+import { openGateway, type TestGateway } from './gateway.ts'
+import { look, sendAsync, untilJob } from './jobs.ts'
+import { aRequest, makeShop } from './shop.ts'
 import { type Answer, openUpstream, type ReceivedCall, type TestUpstream } from './upstream.ts'
 
 /** An upstream that takes requests at POST and tells of them at `/jobs/<id>`. */
@@ -66,3 +72,25 @@ export function finish(upstream: JobUpstream, state = 'done', answer: Record<str
 /** The lines of a service for it, asked often. @param result where its result is */
 export const jobLines = (result = '{ field: output }', more = ''): string =>
   `upstream_job: { id: job.id, poll: { url: "/jobs/{id}", every: 10ms }, state: { field: status, done: [done], failed: [failed] }, result: ${result}${more} }`
+
+export interface Begun extends AsyncDisposable {
+  readonly gateway: TestGateway
+  readonly payment: Payment
+  readonly path: string
+  readonly clock: TestClock
+}
+
+/** A job that the upstream has taken and is asked about. */
+export async function begin(upstream: JobUpstream, lines: string | readonly string[] = jobLines()): Promise<Begun> {
+  const clock = new TestClock(Date.now())
+  const gateway = await openGateway({ config: makeShop(upstream.url, lines), clock })
+  const payment = await payFor(gateway, aRequest)
+  const path = await sendAsync(gateway, aRequest, payment)
+  await expect.poll(() => upstream.polls().length).toBeGreaterThan(0)
+  return { gateway, payment, path, clock, [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose]() }
+}
+
+export async function resultOf({ gateway, path, payment }: Begun) {
+  await untilJob(gateway, path, payment, 'succeeded')
+  return await look(gateway, `${path}/result`, payment)
+}

@@ -65,8 +65,9 @@ export function describeJob(settings: GatewaySettings, facts: StatusFacts): JobD
   }
 }
 
-export const jobPath = (settings: GatewaySettings, jobId: string): string =>
-  `${settings.publicUrl ?? ''}${settings.sitePrefix}/jobs/${jobId}`
+/** Relative to the request's own address, so that it stays where the buyer has sent the credential. */
+export const jobPath = (settings: Pick<GatewaySettings, 'sitePrefix'>, jobId: string): string =>
+  `${settings.sitePrefix}/jobs/${jobId}`
 
 /** The longer it has taken, the longer it may take: a tenth of that, within limits. */
 export const pauseMs = ({ createdAtMs }: PaymentRecord, nowMs: number): number =>

@@ -4,6 +4,7 @@ import type { GenuineToken } from '../../l402/token.ts'
 import { type Gateway, mismatchGraceMs } from '../gateway.ts'
 import type { RunningJob } from '../redeem/jobs.ts'
 import { redeem } from '../redeem/redeem.ts'
+import { servicesFor } from '../redeem/services-for.ts'
 import { situationOf } from '../redeem/situation.ts'
 import { openRequest, type StoredRequest } from '../redeem/stored-request.ts'
 import type { StatusFacts } from './status.ts'
@@ -79,14 +80,5 @@ function opened(token: GenuineToken, sealed: Uint8Array, jobId: string): StoredR
     return openRequest(token, sealed)
   } catch (cause) {
     throw new GatewayError('internal', `job ${jobId}: its request cannot be opened`, { cause })
-  }
-}
-
-/** As for a request that came by itself: the service as it was sold, and today's of that name where it leads there. */
-function servicesFor(gateway: Gateway, { terms }: GenuineToken, { target, method }: StoredRequest) {
-  const today = gateway.catalog().match(method, target)
-  return {
-    sold: gateway.revisions.resolve(terms.rev),
-    today: today.kind === 'service' && today.service.name === terms.service ? today.service : undefined,
   }
 }

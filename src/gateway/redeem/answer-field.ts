@@ -58,7 +58,7 @@ export function fillUrl(
   return text.startsWith('/') ? { origin: base, path: text } : placeOf(text, base, origins)
 }
 
-const isScalar = (value: unknown): value is string | number | boolean =>
+export const isScalar = (value: unknown): value is string | number | boolean =>
   typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
 
 function placeOf(reference: string, base: string, origins: readonly string[]): Place | undefined {

@@ -9,6 +9,7 @@ import type { RequestScope } from '../scope.ts'
 import { type Delivery, deliverLive, deliverStored } from './deliver.ts'
 import type { JobOutcome, RunningJob } from './jobs.ts'
 import type { RedeemOutcome } from './redeem.ts'
+import { isWithdrawn } from './situation.ts'
 import type { StoredResult } from './stored.ts'
 
 /** Answers a request whose payment was found good for it. @throws GatewayError for a run that failed */
@@ -50,9 +51,20 @@ export async function answerRedemption(
       return await deliver(job, ended.stored, { money: 'spent', replayed: false })
     case 'refused':
       return await deliver(job, ended.stored, refusal(ended.final, false))
+    case 'lost':
+      throw (await withdrawal(gateway, token)) ?? failureOf(ended, job)
     default:
       throw failureOf(ended, job)
   }
+}
+
+/** A run also ends with nothing to show when its payment was withdrawn meanwhile. @throws LedgerError */
+async function withdrawal({ ledger }: Gateway, { paymentHash }: GenuineToken): Promise<GatewayError | undefined> {
+  const record = await ledger.read(paymentHash)
+  if (!record || !isWithdrawn(record)) return undefined
+  return new GatewayError(record.state === 'refunded' ? 'refunded' : 'token_revoked', undefined, {
+    reference: record.job.id,
+  })
 }
 
 const refusal = (final: boolean, replayed: boolean): Delivery => ({ money: final ? 'refundable' : 'unspent', replayed })

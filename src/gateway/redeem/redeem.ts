@@ -7,11 +7,12 @@ import type { ClaimRequest, PaymentRecord } from '../../ports/ledger.ts'
 import { type Gateway, mismatchGraceMs } from '../gateway.ts'
 import { type Quote, quote } from '../quote.ts'
 import { admit, type Waiting } from './admit.ts'
+import { claimRequest } from './claim-request.ts'
 import { confirmSettled } from './confirm-settled.ts'
 import type { NotClaimed, RunningJob } from './jobs.ts'
 import { requestHash } from './request-hash.ts'
 import { startJob } from './run-job.ts'
-import { type Situation, situationOf } from './situation.ts'
+import { isWithdrawn, type Situation, situationOf, withdrawn } from './situation.ts'
 import { openStored, type StoredResult } from './stored.ts'
 import { type StoredRequest, sealRequest } from './stored-request.ts'
 
@@ -31,7 +32,7 @@ export interface Redemption extends StoredRequest {
 
 export type RedeemOutcome =
   /** A run is under way, by this request or an earlier one. */
-  | { readonly kind: 'running'; readonly job: RunningJob; readonly service: Service }
+  | { readonly kind: 'running'; readonly job: RunningJob }
   | { readonly kind: 'stored'; readonly stored: StoredResult; readonly record: PaymentRecord }
   /** The token does not cover this: a challenge under today's catalog. */
   | { readonly kind: 'challenge'; readonly code: ErrorCode }
@@ -54,12 +55,7 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
     // A token that was good when it came does not grow old in the queue.
     const nowMs = gateway.clock.nowMs()
     const running = await gateway.jobs.running(paymentHash)
-    if (running && running.requestHash !== hash) return { kind: 'challenge', code: 'token_in_use' }
-    if (running && isHead) throw new GatewayError('head_never_claims')
-    if (running) {
-      await keepRequest(gateway, redemption, running)
-      return { kind: 'running', job: running, service: servingOf(gateway, redemption) }
-    }
+    if (running) return await attach(gateway, redemption, running, hash)
     const record = await gateway.ledger.read(paymentHash)
     const situation = situationFor(gateway, redemption, record, hash, asMinted)
     if (situation.kind !== 'claim' && situation.kind !== 'rebind') return await settle(gateway, redemption, situation)
@@ -67,7 +63,7 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
     const rebinds = situation.kind === 'rebind'
     // A rebound payment runs under what was on sale when it was rebound.
     const sold = (record && gateway.revisions.resolve(record.job.rev)) ?? redemption.sold
-    const offer = rebinds ? rebindOffer(redemption) : claimOffer(gateway, { ...redemption, sold })
+    const offer = rebinds ? rebindOffer(redemption) : await claimOrOwe(gateway, { ...redemption, sold }, hash)
     if ('challenge' in offer) return { kind: 'challenge', code: offer.challenge }
     if (!rebinds) await confirmSettled(gateway, paymentHash)
     const admission = await admit(gateway, paymentHash, offer.serving, redemption.waiting)
@@ -87,7 +83,7 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
         continue
       case 'attached':
         if (!startedHere) await keepRequest(gateway, redemption, entry.job)
-        return { kind: 'running', job: entry.job, service: offer.serving }
+        return { kind: 'running', job: entry.job }
       case 'not_started':
         if (entry.reason === 'expired') return { kind: 'challenge', code: 'token_expired' }
         // The row changed between the look and the claim: look again.
@@ -96,6 +92,33 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
   }
   throw new GatewayError('ledger_unavailable', 'the state of the payment keeps changing', { retryAfterMs: 1000 })
 }
+
+/** Joins the run that is under way, unless the payment was withdrawn since: then it brings nothing any more. */
+async function attach(gateway: Gateway, redemption: Redemption, job: RunningJob, hash: string): Promise<RedeemOutcome> {
+  const record = await gateway.ledger.read(redemption.token.paymentHash)
+  if (record && isWithdrawn(record)) return await settle(gateway, redemption, withdrawn(record))
+  if (job.requestHash !== hash) return { kind: 'challenge', code: 'token_in_use' }
+  if (redemption.method === 'HEAD') throw new GatewayError('head_never_claims')
+  await keepRequest(gateway, redemption, job)
+  return { kind: 'running', job }
+}
+
+/** @throws GatewayError `refund_due` under the reference by which the seller finds the payment */
+async function claimOrOwe(gateway: Gateway, redemption: Redemption, hash: string) {
+  try {
+    return claimOffer(gateway, redemption)
+  } catch (thrown) {
+    if (!(thrown instanceof GatewayError) || thrown.code !== 'refund_due') throw thrown
+    const { token, sold } = redemption
+    const facts = { rev: token.terms.rev, quote: [], resultTtlMs: sold?.config.result.ttlMs ?? owedMs }
+    const record = await gateway.ledger.owe(claimRequest(gateway, token, facts, hash))
+    if (!record) return { challenge: 'token_expired' as const }
+    throw new GatewayError('refund_due', thrown.message, { reference: record.job.id })
+  }
+}
+
+/** How long a payment whose terms are unknown may be presented again, should they become known. */
+const owedMs = 24 * 3_600_000
 
 interface Offer {
   readonly quote: Quote
@@ -122,9 +145,7 @@ function claimOffer(gateway: Gateway, redemption: Redemption): Offer | { readonl
 function unknownRevisionOffer(redemption: Redemption): Offer | { readonly challenge: ErrorCode } {
   const offer = rebindOffer(redemption)
   if (!('challenge' in offer)) return offer
-  throw new GatewayError('refund_due', 'the service was sold under terms that are no longer known', {
-    reference: redemption.token.tokenId,
-  })
+  throw new GatewayError('refund_due', 'the service was sold under terms that are no longer known')
 }
 
 /** Another request on the same payment: under today's terms, for no more than was paid. */
@@ -156,22 +177,11 @@ async function claim(
   const { token } = redemption
   const { hash, rebinds, nowMs, judged } = offer
   const { terms, paymentHash } = token
-  const salt = gateway.random(16)
+  const { contract, serving: from, quote: quoted } = offer
+  const facts = { rev: contract.rev, quote: quoted.price.lines, resultTtlMs: from.config.result.ttlMs }
   const request: ClaimRequest = {
-    paymentHash,
-    tokenId: token.tokenId,
-    service: terms.service,
-    rev: offer.contract.rev,
-    wallet: gateway.issuer.walletOf(paymentHash),
-    priceMsat: terms.priceMsat,
-    quote: JSON.stringify(offer.quote.price.lines.map(({ label, msat }) => ({ label, msat: Number(msat) }))),
-    mintedExpiry: terms.validUntil,
-    requestHash: hash,
-    jobId: gateway.random(16).toString('hex'),
-    salt,
+    ...claimRequest(gateway, token, facts, hash),
     nowMs,
-    resultTtlMs: offer.serving.config.result.ttlMs,
-    takeover: true,
     ...(redemption.respondAsync && { sealedRequest: sealRequest(gateway, token, redemption) }),
   }
   const outcome = rebinds ? await gateway.ledger.rebind(request) : await gateway.ledger.claim(request)
@@ -190,7 +200,7 @@ async function claim(
       paymentHash,
       preimage: token.preimage,
       requestHash: hash,
-      salt,
+      salt: Buffer.from(request.salt),
       service: serving,
       judged,
       call: {
@@ -249,10 +259,11 @@ async function settle(
         record: situation.record,
       }
     case 'error': {
-      const { retryAfterMs, reference } = situation
+      const { retryAfterMs, reference, money } = situation
       throw new GatewayError(situation.code, undefined, {
         ...(retryAfterMs !== undefined && { retryAfterMs }),
         ...(reference !== undefined && { reference }),
+        ...(money && { money, action: 'none' }),
       })
     }
   }
@@ -265,9 +276,7 @@ async function settle(
 function servingOf(gateway: Gateway, redemption: Redemption): Service {
   const serving = lastServing(gateway, redemption)
   if (serving?.servable) return serving
-  throw new GatewayError('refund_due', 'the service is gone and cannot be called any more', {
-    reference: redemption.token.tokenId,
-  })
+  throw new GatewayError('refund_due', 'the service is gone and cannot be called any more')
 }
 
 function lastServing(gateway: Gateway, { sold, today, token }: Redemption): Service | undefined {

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../errors.ts'
+import type { ErrorCode, MoneyStatus } from '../../errors.ts'
 import type { PaymentRecord } from '../../ports/ledger.ts'
 
 /**
@@ -14,7 +14,14 @@ export type Situation =
   | { readonly kind: 'stored'; readonly record: PaymentRecord }
   /** A payment is needed; the token does not cover this. */
   | { readonly kind: 'challenge'; readonly code: ErrorCode }
-  | { readonly kind: 'error'; readonly code: ErrorCode; readonly retryAfterMs?: number; readonly reference?: string }
+  | {
+      readonly kind: 'error'
+      readonly code: ErrorCode
+      readonly retryAfterMs?: number
+      readonly reference?: string
+      /** Where it is not what the code says by itself. */
+      readonly money?: MoneyStatus
+    }
 
 export interface SituationInput {
   readonly record: PaymentRecord | undefined
@@ -39,7 +46,8 @@ export function situationOf(input: SituationInput): Situation {
   }
   switch (record.state) {
     case 'revoked':
-      return { kind: 'error', code: 'token_revoked', reference: record.job.id }
+    case 'refunded':
+      return withdrawn(record)
     case 'cancelled':
     case 'cancelling':
       return challenge('payment_cancelled')
@@ -49,6 +57,15 @@ export function situationOf(input: SituationInput): Situation {
       return same ? sameRequest(record, input) : otherRequest(record, input)
   }
 }
+
+/** What the operator's word left of a payment, whatever it is presented for. */
+export function withdrawn({ state, job }: PaymentRecord): Extract<Situation, { kind: 'error' }> {
+  if (state === 'refunded') return { kind: 'error', code: 'refunded', reference: job.id }
+  const had = job.state === 'captured' && job.firstDeliveredAtMs !== undefined
+  return { kind: 'error', code: 'token_revoked', reference: job.id, ...(had && { money: 'spent' }) }
+}
+
+export const isWithdrawn = ({ state }: PaymentRecord): boolean => state === 'revoked' || state === 'refunded'
 
 /** Until when a row is honoured, whatever the minted expiry alone would say. */
 export function honouredUntilMs(record: PaymentRecord): number {
@@ -74,7 +91,7 @@ function sameRequest(record: PaymentRecord, { nowMs, wantsNew }: SituationInput)
     case 'refused':
       return kept ? { kind: 'stored', record } : due
     case 'given_up':
-      return over ? due : { kind: 'error', code: 'given_up', reference: job.id }
+      return over || job.lastCode === 'restored' ? due : { kind: 'error', code: 'given_up', reference: job.id }
   }
 }
 

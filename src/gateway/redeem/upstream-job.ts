@@ -1,7 +1,7 @@
 import type { Service } from '../../catalog/service.ts'
 import type { UpstreamCall, UpstreamHead } from '../../ports/upstream.ts'
 import type { Gateway } from '../gateway.ts'
-import { fillUrl, type Place, readAnswer } from './answer-field.ts'
+import { fillUrl, isScalar, type Place, readAnswer } from './answer-field.ts'
 import { fetchWhole, type WholeAnswer } from './fetch-whole.ts'
 import { type Failure, judge } from './judge.ts'
 
@@ -116,7 +116,7 @@ async function poll(gateway: Pick<Gateway, 'upstream'>, options: FollowOptions):
   const value = parseJson(body)
   if (value === undefined) return pending(cutShort)
   const state = readAnswer(value, config.state.path, ref.id)
-  const said = typeof state === 'object' ? undefined : String(state)
+  const said = isScalar(state) ? String(state) : undefined
   if (said !== undefined && config.state.failed.includes(said)) return lost
   if (said === undefined || !config.state.done.includes(said)) return pending(undefined, retryAfterMs(head))
   return resultIn(value, options, body)

@@ -1,10 +1,23 @@
 import type Database from 'better-sqlite3'
 import type { LedgerMeta } from '../../ports/ledger.ts'
 
-/** `meta`: ledger_id, key.<id> (fingerprint), pruned_through (Unix seconds), prune_clock (ms), probed_at (ms). */
+type NumberKey =
+  | 'pruned_through'
+  | 'prune_clock'
+  | 'probed_at'
+  | 'generation'
+  | 'copied_at'
+  | 'restored_at'
+  | `signed_until.${number}`
+
+/**
+ * `meta`: ledger_id, key.<id> (fingerprint), signed_until.<id> (Unix seconds), generation, copied_at (ms), restored_at
+ * (Unix seconds), pruned_through (Unix seconds), prune_clock (ms), probed_at (ms).
+ */
 export class MetaTable {
   readonly #get: Database.Statement<[string], { value: string }>
   readonly #set: Database.Statement<[string, string]>
+  readonly #delete: Database.Statement<[string]>
   readonly #keys: Database.Statement<[], { key: string; value: string }>
 
   constructor(database: Database.Database) {
@@ -12,21 +25,31 @@ export class MetaTable {
     this.#set = database.prepare(
       'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
     )
+    this.#delete = database.prepare('DELETE FROM meta WHERE key = ?')
     this.#keys = database.prepare("SELECT key, value FROM meta WHERE key LIKE 'key.%'")
   }
 
   identity(): LedgerMeta {
     const keyFingerprints = new Map(this.#keys.all().map(({ key, value }) => [Number(key.slice('key.'.length)), value]))
-    return { ledgerId: this.#get.get('ledger_id')?.value ?? '', keyFingerprints }
+    return {
+      ledgerId: this.#get.get('ledger_id')?.value ?? '',
+      keyFingerprints,
+      generation: this.number('generation') ?? 0,
+      copiedAtMs: this.number('copied_at'),
+    }
   }
 
-  number(key: 'pruned_through' | 'prune_clock'): number | undefined {
+  number(key: NumberKey): number | undefined {
     const row = this.#get.get(key)
     return row === undefined ? undefined : Number(row.value)
   }
 
-  setNumber(key: 'pruned_through' | 'prune_clock' | 'probed_at', value: number): void {
+  setNumber(key: NumberKey, value: number): void {
     this.#set.run(key, String(value))
+  }
+
+  delete(key: string): void {
+    this.#delete.run(key)
   }
 
   setKeyFingerprint(id: number, fingerprint: string): void {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 
@@ -53,17 +53,38 @@ export function openForWriting(directory: string): Database.Database {
   return database
 }
 
+/**
+ * For a command that only looks, whether the gateway runs or not.
+ * @returns undefined where no ledger was made yet
+ * @throws OpenProblem for a ledger of another format
+ */
+export function openToLook(directory: string): Database.Database | undefined {
+  if (!existsSync(join(directory, ledgerFileName))) return undefined
+  const database = openForReading(directory)
+  const version = Number(database.pragma('user_version', { simple: true }))
+  const known = migrationFiles().length
+  if (version === known) return database
+  database.close()
+  throw new OpenProblem(
+    `the ledger has format ${version} and this Turnpike knows ${known}; use the version that the gateway runs with`,
+  )
+}
+
 export function openForReading(directory: string): Database.Database {
   const database = new Database(join(directory, ledgerFileName), { readonly: true, timeout: 250 })
   database.pragma('query_only = ON')
   return database
 }
 
-function migrate(database: Database.Database): void {
-  const directory = new URL('migrations/', import.meta.url)
-  const files = readdirSync(directory)
+const migrations = new URL('migrations/', import.meta.url)
+
+const migrationFiles = (): string[] =>
+  readdirSync(migrations)
     .filter((name) => name.endsWith('.sql'))
     .toSorted()
+
+function migrate(database: Database.Database): void {
+  const files = migrationFiles()
   const version = Number(database.pragma('user_version', { simple: true }))
   if (version > files.length) {
     throw new OpenProblem(
@@ -74,7 +95,7 @@ function migrate(database: Database.Database): void {
     if (index < version) continue
     database
       .transaction(() => {
-        database.exec(readFileSync(new URL(name, directory), 'utf8'))
+        database.exec(readFileSync(new URL(name, migrations), 'utf8'))
         database.pragma(`user_version = ${index + 1}`)
       })
       .immediate()

@@ -4,17 +4,21 @@ import type {
   ClaimOutcome,
   FailRequest,
   Frame,
+  KeyUse,
   LedgerMeta,
+  OperatorOutcome,
   PaymentRecord,
   RevisionRecord,
 } from '../../ports/ledger.ts'
 import { FrameTable } from './frame-table.ts'
 import { JobTable } from './job-table.ts'
+import { KeyUseQuery } from './key-use.ts'
 import { MetaTable } from './meta-table.ts'
 import { PaymentTable } from './payment-table.ts'
 import type { WireClaim } from './protocol.ts'
 import { Pruner } from './prune.ts'
 import { RevisionTable } from './revision-table.ts'
+import { WithdrawalTable } from './withdrawal-table.ts'
 
 /**
  * What the ledger does, each within a transaction that the worker opens and commits. A method throws only what
@@ -26,6 +30,7 @@ export class Operations {
   readonly #jobs: JobTable
   readonly #frames: FrameTable
   readonly #revisions: RevisionTable
+  readonly #withdrawals: WithdrawalTable
   readonly #pruner: Pruner
 
   constructor(database: Database.Database) {
@@ -34,6 +39,7 @@ export class Operations {
     this.#jobs = new JobTable(database)
     this.#frames = new FrameTable(database)
     this.#revisions = new RevisionTable(database)
+    this.#withdrawals = new WithdrawalTable(database)
     this.#pruner = new Pruner(database, this.#meta)
   }
 
@@ -46,12 +52,10 @@ export class Operations {
     }
     const record = this.#payments.read(request.paymentHash)
     if (record) return { kind: 'standing', record }
-    const prunedThrough = this.#meta.number('pruned_through') ?? 0
-    if (request.mintedExpiry * 1000 <= request.nowMs || request.mintedExpiry <= prunedThrough)
-      return { kind: 'expired' }
-    const made = this.#jobs.insert(request, this.#payments.insert(request, hash))
-    if (!made) throw new Error('a job row was not made')
-    return { kind: 'claimed', job: made.job }
+    if (this.#isExpired(request)) return { kind: 'expired' }
+    const made = this.#insert(request, hash)
+    if (!this.#isWithheld(request, hash)) return { kind: 'claimed', job: made }
+    return { kind: 'standing', record: this.#present(request.paymentHash) }
   }
 
   rebind(request: WireClaim): ClaimOutcome {
@@ -98,6 +102,51 @@ export class Operations {
     return true
   }
 
+  revoke(paymentHash: string, nowMs: number): OperatorOutcome {
+    const hash = Buffer.from(paymentHash, 'hex')
+    const record = this.#payments.read(paymentHash)
+    if (!record) {
+      this.#withdrawals.noteRevocation(hash, nowMs)
+      return { kind: 'unknown' }
+    }
+    if (record.state === 'revoked') return { kind: 'already', record }
+    if (record.state !== 'settled') return { kind: 'standing', record }
+    const ended = this.#withdrawals.revoke(hash, nowMs)
+    if (ended !== undefined) this.#frames.deleteAll(ended)
+    return { kind: 'done', record: this.#present(paymentHash) }
+  }
+
+  closeRefund(paymentHash: string, note: string, nowMs: number): OperatorOutcome {
+    const record = this.#payments.read(paymentHash)
+    if (!record) return { kind: 'unknown' }
+    if (record.state === 'refunded') return { kind: 'already', record }
+    if (!mayBeRefunded(record)) return { kind: 'standing', record }
+    const number = this.#withdrawals.refund(Buffer.from(paymentHash, 'hex'), note, nowMs)
+    if (number !== undefined) this.#frames.deleteAll(number)
+    return { kind: 'done', record: this.#present(paymentHash) }
+  }
+
+  reopen(paymentHash: string, nowMs: number, honouredUntilMs: number): OperatorOutcome {
+    const record = this.#payments.read(paymentHash)
+    if (!record) return { kind: 'unknown' }
+    const number = this.#withdrawals.reopen(Buffer.from(paymentHash, 'hex'), nowMs, honouredUntilMs)
+    if (number === undefined) return { kind: 'standing', record }
+    this.#frames.deleteAll(number)
+    return { kind: 'done', record: this.#present(paymentHash) }
+  }
+
+  owe(request: WireClaim): PaymentRecord | undefined {
+    const hash = Buffer.from(request.paymentHash, 'hex')
+    const isNew = this.#payments.read(request.paymentHash) === undefined
+    if (isNew) {
+      if (this.#isExpired(request)) return undefined
+      this.#insert(request, hash)
+      this.#isWithheld(request, hash)
+    }
+    this.#withdrawals.owe(hash, request.nowMs, isNew)
+    return this.#present(request.paymentHash)
+  }
+
   delivered(paymentHash: string, nowMs: number): void {
     this.#jobs.delivered(Buffer.from(paymentHash, 'hex'), nowMs)
   }
@@ -118,6 +167,22 @@ export class Operations {
     for (const [id, fingerprint] of fingerprints) this.#meta.setKeyFingerprint(id, fingerprint)
   }
 
+  stopSigning(keyId: number, until: number): void {
+    if (this.#meta.number(`signed_until.${keyId}`) !== undefined) return
+    this.#meta.setNumber(`signed_until.${keyId}`, Math.max(until, this.#revisions.soldUntil()))
+  }
+
+  forgetKey(keyId: number): void {
+    this.#meta.delete(`key.${keyId}`)
+    this.#meta.delete(`signed_until.${keyId}`)
+  }
+
+  nextGeneration(): number {
+    const generation = (this.#meta.number('generation') ?? 0) + 1
+    this.#meta.setNumber('generation', generation)
+    return generation
+  }
+
   probe(nowMs: number): void {
     this.#meta.setNumber('probed_at', nowMs)
   }
@@ -125,6 +190,43 @@ export class Operations {
   identity(): LedgerMeta {
     return this.#meta.identity()
   }
+
+  #isExpired({ mintedExpiry, nowMs }: WireClaim): boolean {
+    return mintedExpiry * 1000 <= nowMs || mintedExpiry <= (this.#meta.number('pruned_through') ?? 0)
+  }
+
+  /** A row that was just made may not run: its payment was revoked before, or may have been spent before a restore. */
+  #isWithheld({ tokenId, nowMs }: WireClaim, hash: Buffer): boolean {
+    if (this.#withdrawals.isRevoked(hash)) {
+      this.#withdrawals.revoke(hash, nowMs)
+      return true
+    }
+    if (mintedAt(tokenId) > (this.#meta.number('restored_at') ?? -1)) return false
+    this.#withdrawals.withhold(hash, nowMs)
+    return true
+  }
+
+  #insert(request: WireClaim, hash: Buffer) {
+    const made = this.#jobs.insert(request, this.#payments.insert(request, hash))
+    if (!made) throw new Error('a job row was not made')
+    return made.job
+  }
+
+  #present(paymentHash: string): PaymentRecord {
+    const record = this.#payments.read(paymentHash)
+    if (!record) throw new Error('a row that was just written is gone')
+    return record
+  }
+}
+
+/** Unix seconds: bytes 1 to 6 of a token's id. */
+const mintedAt = (tokenId: string): number => Number.parseInt(tokenId.slice(2, 14), 16)
+
+/** Money goes back only where no result is stored that somebody has, or could still fetch. */
+function mayBeRefunded({ state, job }: PaymentRecord): boolean {
+  if (job.state === 'running') return false
+  if (state === 'revoked') return job.state !== 'captured' || job.firstDeliveredAtMs === undefined
+  return state === 'settled' && job.state !== 'captured'
 }
 
 /** The reading half, on a connection of its own that cannot write. */
@@ -132,11 +234,13 @@ export class Readings {
   readonly #payments: PaymentTable
   readonly #frames: FrameTable
   readonly #revisions: RevisionTable
+  readonly #keyUse: KeyUseQuery
 
   constructor(database: Database.Database) {
     this.#payments = new PaymentTable(database)
     this.#frames = new FrameTable(database)
     this.#revisions = new RevisionTable(database)
+    this.#keyUse = new KeyUseQuery(database)
   }
 
   read(paymentHash: string): PaymentRecord | undefined {
@@ -147,8 +251,16 @@ export class Readings {
     return this.#payments.sealedRequest(paymentHash)
   }
 
+  find(reference: string): PaymentRecord | undefined {
+    return this.#payments.find(reference)
+  }
+
   frames(paymentHash: string, epoch: number, fromSeq: number, maxBytes: number): Frame[] {
     return this.#frames.read(paymentHash, epoch, fromSeq, maxBytes)
+  }
+
+  keyUse(keyId: number): KeyUse {
+    return this.#keyUse.of(keyId)
   }
 
   revisions(): RevisionRecord[] {

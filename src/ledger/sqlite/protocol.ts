@@ -1,5 +1,6 @@
 import type { ClaimRequest, LedgerErrorCode, LedgerMeta } from '../../ports/ledger.ts'
 import type { BookOperations, BookReadings } from './book-operations.ts'
+import type { HoldOperations, HoldReadings } from './hold-operations.ts'
 import type { Operations, Readings } from './operations.ts'
 
 /** What passes between the ledger's adapter and its two worker threads. */
@@ -18,6 +19,8 @@ export type WriteName = keyof Writes
 export type ReadName = keyof Readings
 export type BookWriteName = keyof BookOperations
 export type BookReadName = keyof BookReadings
+export type HoldWriteName = keyof HoldOperations
+export type HoldReadName = keyof HoldReadings
 
 export interface WorkerSettings {
   readonly role: 'writer' | 'reader'

@@ -21,6 +21,11 @@ export class RevisionTable {
     for (const { rev, definition, lastSoldUntil } of revisions) this.#save.run(rev, definition, lastSoldUntil)
   }
 
+  /** Unix seconds: no token that was sold so far lives longer. */
+  soldUntil(): number {
+    return Math.max(0, ...this.all().map(({ lastSoldUntil }) => lastSoldUntil))
+  }
+
   all(): RevisionRecord[] {
     return this.#all.all().map((row) => ({
       rev: row.rev,

@@ -1,19 +1,23 @@
 import type { Books } from '../../ports/books.ts'
 import { type Clock, systemClock } from '../../ports/clock.ts'
+import type { Holds } from '../../ports/holds.ts'
 import type {
   CaptureRequest,
   ClaimOutcome,
   ClaimRequest,
   FailRequest,
   Frame,
+  KeyUse,
   Ledger,
   LedgerMeta,
+  OperatorOutcome,
   PaymentRecord,
   RevisionRecord,
 } from '../../ports/ledger.ts'
 import { PointReader } from './point-reader.ts'
 import type { ReadName, WireClaim, WriteName } from './protocol.ts'
 import { SqliteBooks } from './sqlite-books.ts'
+import { SqliteHolds } from './sqlite-holds.ts'
 import { WorkerClient } from './worker-client.ts'
 
 export interface SqliteLedgerOptions {
@@ -30,6 +34,7 @@ export interface SqliteLedgerOptions {
 /** A ledger and its books, in one file. */
 export interface LedgerWithBooks extends Ledger {
   readonly books: Books
+  readonly holds: Holds
 }
 
 /**
@@ -71,6 +76,7 @@ const onePieceBytes = 64 * 1024
 class SqliteLedger implements LedgerWithBooks {
   readonly meta: LedgerMeta
   readonly books: Books
+  readonly holds: Holds
   readonly #writer: WorkerClient
   readonly #reader: WorkerClient
   readonly #points: PointReader
@@ -78,6 +84,7 @@ class SqliteLedger implements LedgerWithBooks {
   constructor(meta: LedgerMeta, writer: WorkerClient, reader: WorkerClient, points: PointReader) {
     this.meta = meta
     this.books = new SqliteBooks(writer, reader)
+    this.holds = new SqliteHolds(writer, reader)
     this.#writer = writer
     this.#reader = reader
     this.#points = points
@@ -119,6 +126,26 @@ class SqliteLedger implements LedgerWithBooks {
     await this.#writer.runLazily('delivered' satisfies WriteName, paymentHash, nowMs)
   }
 
+  revoke(paymentHash: string, nowMs: number): Promise<OperatorOutcome> {
+    return this.#write<OperatorOutcome>('revoke', paymentHash, nowMs)
+  }
+
+  closeRefund(paymentHash: string, note: string, nowMs: number): Promise<OperatorOutcome> {
+    return this.#write<OperatorOutcome>('closeRefund', paymentHash, note, nowMs)
+  }
+
+  reopen(paymentHash: string, nowMs: number, honouredUntilMs: number): Promise<OperatorOutcome> {
+    return this.#write<OperatorOutcome>('reopen', paymentHash, nowMs, honouredUntilMs)
+  }
+
+  owe(request: ClaimRequest): Promise<PaymentRecord | undefined> {
+    return this.#write<PaymentRecord | undefined>('owe', toWire(request))
+  }
+
+  find(reference: string): Promise<PaymentRecord | undefined> {
+    return this.#read<PaymentRecord | undefined>('find', reference)
+  }
+
   prune(nowMs: number, monotonicMs: number): Promise<number> {
     return this.#write<number>('prune', nowMs, monotonicMs)
   }
@@ -129,6 +156,22 @@ class SqliteLedger implements LedgerWithBooks {
 
   async saveKeyFingerprints(fingerprints: ReadonlyMap<number, string>): Promise<void> {
     await this.#write('saveKeyFingerprints', fingerprints)
+  }
+
+  async stopSigning(keyId: number, until: number): Promise<void> {
+    await this.#write('stopSigning', keyId, until)
+  }
+
+  async forgetKey(keyId: number): Promise<void> {
+    await this.#write('forgetKey', keyId)
+  }
+
+  nextGeneration(): Promise<number> {
+    return this.#write<number>('nextGeneration')
+  }
+
+  keyUse(keyId: number): Promise<KeyUse> {
+    return this.#read<KeyUse>('keyUse', keyId)
   }
 
   async probe(nowMs: number): Promise<void> {
@@ -154,7 +197,9 @@ class SqliteLedger implements LedgerWithBooks {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#points.close()
-    await Promise.all([this.#reader.close(), this.#writer.close()])
+    // The writer last: the connection that closes last puts the log into the file, and the reader’s cannot.
+    await this.#reader.close()
+    await this.#writer.close()
   }
 
   /** The worker returns what {@link Operations} returns under this name. */

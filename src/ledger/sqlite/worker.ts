@@ -2,6 +2,8 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type Database from 'better-sqlite3'
 import { BookOperations, BookReadings } from './book-operations.ts'
 import { failure } from './failure.ts'
+import { HoldOperations, HoldReadings } from './hold-operations.ts'
+import { MetaTable } from './meta-table.ts'
 import { openForReading, openForWriting, takeOwnership } from './open.ts'
 import { Operations, Readings } from './operations.ts'
 import type { FromWorker, Group, OperationResult, ToWorker, WorkerSettings } from './protocol.ts'
@@ -26,8 +28,13 @@ function start(): void {
   try {
     if (settings.role === 'reader') {
       const database = openForReading(settings.directory)
-      serve(database, [new Readings(database), new BookReadings(database)], (run) => run(), [database])
-      send({ kind: 'open', meta: { ledgerId: '', keyFingerprints: new Map() } })
+      serve(
+        database,
+        [new Readings(database), new BookReadings(database), new HoldReadings(database)],
+        (run) => run(),
+        [database],
+      )
+      send({ kind: 'open', meta: new MetaTable(database).identity() })
       return
     }
     const lock = takeOwnership(settings.directory)
@@ -40,7 +47,7 @@ function start(): void {
     const database = openForWriting(settings.directory)
     const operations = new Operations(database)
     const transaction = database.transaction((run: () => void) => run())
-    const handlers = [operations, new BookOperations(database)]
+    const handlers = [operations, new BookOperations(database), new HoldOperations(database)]
     serve(database, handlers, (run) => transaction.immediate(run), [database, lock])
     send({ kind: 'open', meta: operations.identity() })
   } catch (thrown) {

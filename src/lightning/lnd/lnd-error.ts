@@ -3,8 +3,8 @@ import { WalletError } from '../../ports/wallet.ts'
 import { bakeCommand } from './rights.ts'
 
 /** What grpc-js rejects a call with. */
-export interface CallFailure {
-  readonly code: number
+export interface CallFailure extends Error {
+  readonly code: status
   readonly details: string
 }
 
@@ -61,7 +61,7 @@ export function toWalletError(address: string, failure: CallFailure): WalletErro
 export const late = (address: string): WalletError =>
   new WalletError('timeout', `The lnd at ${address} did not answer in time.`)
 
-const isRefusal = (code: number): boolean => code === status.UNAUTHENTICATED || code === status.PERMISSION_DENIED
+const isRefusal = (code: status): boolean => code === status.UNAUTHENTICATED || code === status.PERMISSION_DENIED
 
 function certificateProblem(details: string): ((address: string) => string) | undefined {
   if (/self-signed|unable to verify|unable to get (?:local )?issuer|certificate signature/i.test(details)) {

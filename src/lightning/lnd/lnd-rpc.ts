@@ -1,7 +1,7 @@
 import { type ClientReadableStream, credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
 import { authenticatedLndGrpc } from 'lightning'
 import { WalletError } from '../../ports/wallet.ts'
-import { isCallFailure, late, toWalletError } from './lnd-error.ts'
+import { type CallFailure, isCallFailure, late, toWalletError } from './lnd-error.ts'
 
 /** The calls of lnd that are made here, as its lightning.proto has them: 64-bit numbers are text. */
 interface Calls {
@@ -100,7 +100,7 @@ export class LndRpc {
     name: Name,
     request: Calls[Name][0],
     signal: AbortSignal,
-    passOn: (failure: { readonly code: number; readonly details: string }) => boolean = () => false,
+    passOn: (failure: CallFailure) => boolean = () => false,
   ): Promise<Calls[Name][1]> {
     if (this.#closed) throw new WalletError('unavailable', 'The wallet is closed.')
     if (signal.aborted) throw late(this.address)

@@ -189,6 +189,11 @@ describe('a job that failed', () => {
     const noResult = await look(gateway, `${path}/result`, payment)
     expect([noResult.status, noResult.json().code]).toEqual([503, 'upstream_busy'])
     clock.advance(1_000)
+    for (const at of [path, `${path}/result`]) {
+      const head = await send(gateway, { method: 'HEAD', path: at, headers: payment.authorization })
+      expect(head.status).toBe(at === path ? 200 : 409)
+    }
+    expect([(await rowIn(gateway, payment))?.job.state, upstream.calls.length]).toEqual(['retryable', 1])
     expect(documentOf(await look(gateway, path, payment))).toMatchObject({ state: 'running', runs: 2 })
     await idle(gateway)
     expect(documentOf(await look(gateway, path, payment))).toMatchObject({ error: { code: 'upstream_failed' } })

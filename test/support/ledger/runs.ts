@@ -26,6 +26,8 @@ const writes: readonly (readonly [string, Write])[] = [
   ['a capture', (ledger, paymentHash, epoch) => ledger.capture(makeCapture({ paymentHash, nowMs: now }, { epoch }))],
   ['a failure', (ledger, paymentHash, epoch) => ledger.fail(makeFail({ paymentHash, nowMs: now }, { epoch }))],
   ['a refusal', (ledger, paymentHash, epoch) => ledger.fail(makeRefusal({ paymentHash, nowMs: now }, { epoch }))],
+  ['its request', (ledger, paymentHash, epoch) => ledger.keepRequest(paymentHash, epoch, Buffer.from('request'))],
+  ['a reference', (ledger, paymentHash, epoch) => ledger.keepUpstreamRef(paymentHash, epoch, Buffer.from('reference'))],
   ['a showing', (ledger, paymentHash, epoch) => ledger.show(paymentHash, epoch)],
 ]
 

@@ -1,109 +1,18 @@
 import { expect } from 'vitest'
-import { decodeInvoice } from '#src/bolt11/decode.ts'
+import { WalletError } from '#src/ports/wallet.ts'
+import { failureCases } from './contract-failures.ts'
 import {
-  type InvoiceRequest,
-  type IssuedInvoice,
-  type Settlement,
-  type Wallet,
-  WalletError,
-  type WalletErrorCode,
-} from '#src/ports/wallet.ts'
-import type { Breakage, SetupFault, WalletSubject } from './subject.ts'
-
-interface ContractCase {
-  readonly name: string
-  run(subject: WalletSubject): Promise<void>
-}
-
-let requests = 0
-
-const aRequest = (overrides: Partial<InvoiceRequest> = {}): InvoiceRequest => ({
-  amountMsat: 21_000n,
-  description: 'voice-clone',
-  expirySeconds: 600,
-  idempotencyKey: `contract ${process.pid} ${++requests}`,
-  ...overrides,
-})
-
-const withinMs = (ms: number): AbortSignal => AbortSignal.timeout(ms)
-/** What fails at once, again and again, would leave no time for anything else. */
-const aMoment = () => new Promise((resolve) => setTimeout(resolve, 50))
-const soon = (): AbortSignal => withinMs(8_000)
-
-async function started(subject: WalletSubject): Promise<Wallet> {
-  const wallet = await subject.open()
-  await wallet.start(soon())
-  return wallet
-}
-
-async function makesExactly(wallet: Wallet, amountMsat: bigint): Promise<IssuedInvoice> {
-  const beforeSeconds = Math.floor(Date.now() / 1000)
-  const issued = await wallet.createInvoice(aRequest({ amountMsat }), soon())
-  const invoice = decodeInvoice(issued.bolt11, { signature: 'verify' })
-  expect(invoice).toMatchObject({ amountMsat, paymentHash: issued.paymentHash, network: 'bcrt' })
-  expect(issued.amountMsat).toBe(amountMsat)
-  expect(issued.expiresAt).toBe(invoice.expiresAt)
-  expect(issued.expiresAt).toBeGreaterThanOrEqual(beforeSeconds + 300)
-  return issued
-}
-
-async function failure(promise: Promise<unknown>): Promise<WalletError> {
-  const thrown = await promise.then(
-    (value) => expect.fail(`resolved: ${typeof value}`),
-    (reason: unknown) => reason,
-  )
-  if (!(thrown instanceof WalletError)) expect.fail(`not a WalletError: ${String(thrown)}`)
-  return thrown
-}
-
-/** Message, stack and causes say nothing secret. */
-function expectNoSecrets(subject: WalletSubject, thrown: unknown): void {
-  const said: string[] = []
-  for (let at: unknown = thrown; at instanceof Error; at = at.cause) said.push(at.message, at.stack ?? '')
-  for (const secret of subject.fake.secrets()) expect(said.join('\n').includes(secret)).toBe(false)
-}
-
-async function next(wallet: Wallet, cursor: string | undefined, paymentHash: string): Promise<Settlement> {
-  const signal = soon()
-  while (!signal.aborted) {
-    // A stream may end, or fail, at any time; whoever listens starts it again with the last cursor.
-    try {
-      for await (const settlement of wallet.settlements?.(cursor, signal) ?? []) {
-        cursor = settlement.cursor ?? cursor
-        if (settlement.paymentHash === paymentHash) return settlement
-      }
-    } catch (thrown) {
-      if (!(thrown instanceof WalletError)) throw thrown
-    }
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
-  return expect.fail('the settlement was not told')
-}
-
-/** A settlement that is told while the stream is known to be open. */
-async function settleWhileListening(subject: WalletSubject, wallet: Wallet): Promise<Settlement> {
-  const { paymentHash } = await wallet.createInvoice(aRequest(), soon())
-  const told = next(wallet, undefined, paymentHash)
-  await new Promise((resolve) => setTimeout(resolve, 500))
-  await subject.fake.settle(paymentHash)
-  return await told
-}
-
-const breakages: Readonly<Record<Breakage, readonly WalletErrorCode[]>> = {
-  '401': ['unauthorized'],
-  '429': ['rate_limited'],
-  '5xx': ['unavailable'],
-  hang: ['timeout'],
-  garbage: ['protocol', 'unavailable'],
-  'half-open': ['timeout'],
-}
-
-const faults: Readonly<Record<SetupFault, readonly WalletErrorCode[]>> = {
-  credential: ['unauthorized'],
-  certificate: ['unauthorized', 'protocol', 'rejected'],
-  network: ['rejected'],
-  unreachable: ['unavailable', 'timeout'],
-}
+  aMoment,
+  aRequest,
+  type ContractCase,
+  failure,
+  makesExactly,
+  next,
+  settleWhileListening,
+  soon,
+  started,
+  withinMs,
+} from './contract-steps.ts'
 
 const making: readonly ContractCase[] = [
   {
@@ -250,57 +159,6 @@ const settling: readonly ContractCase[] = [
   },
 ]
 
-const failing = Object.entries(breakages).map(
-  ([breakage, codes]): ContractCase => ({
-    name: `answers ${breakage} with a WalletError, and works again after it`,
-    async run(subject) {
-      await using wallet = await started(subject)
-      const issued = await wallet.createInvoice(aRequest(), soon())
-      subject.fake.breakWith(breakage as Breakage)
-      const patienceMs = codes.includes('timeout') ? 700 : 8_000
-      for (const call of [
-        (signal: AbortSignal) => wallet.createInvoice(aRequest(), signal),
-        (signal: AbortSignal) => wallet.lookup(issued, signal),
-      ]) {
-        const begunMs = performance.now()
-        const thrown = await failure(call(withinMs(patienceMs)))
-        expect(codes, thrown.message).toContain(thrown.code)
-        expect(performance.now() - begunMs).toBeLessThan(patienceMs + 1_500)
-        expectNoSecrets(subject, thrown)
-      }
-      const health = await wallet.health(withinMs(patienceMs))
-      expect(health.ok).toBe(false)
-      expect(health.detail).toMatch(/\S/)
-      for (const secret of subject.fake.secrets()) expect(JSON.stringify(health).includes(secret)).toBe(false)
-      subject.fake.breakWith(undefined)
-      const signal = soon()
-      let works = false
-      while (!works && !signal.aborted) {
-        await aMoment()
-        works = await wallet.createInvoice(aRequest(), withinMs(2_000)).then(
-          () => true,
-          () => false,
-        )
-      }
-      expect(works).toBe(true)
-      expect((await wallet.health(soon())).ok).toBe(true)
-    },
-  }),
-)
-
-const starting = Object.entries(faults).map(
-  ([fault, codes]): ContractCase => ({
-    name: `does not start with a wrong ${fault}`.replace('a wrong unreachable', 'nobody at its address'),
-    async run(subject) {
-      await using wallet = await subject.openWith(fault as SetupFault)
-      const thrown = await failure(wallet.start(withinMs(5_000)))
-      expect(codes, thrown.message).toContain(thrown.code)
-      expect(thrown.message).toMatch(/^[^.].{20,300}\.$/s)
-      expectNoSecrets(subject, thrown)
-    },
-  }),
-)
-
 const ending: readonly ContractCase[] = [
   {
     name: 'leaves no connection open when it is closed',
@@ -319,11 +177,4 @@ const ending: readonly ContractCase[] = [
   },
 ]
 
-export const contractCases: readonly ContractCase[] = [
-  ...making,
-  ...looking,
-  ...settling,
-  ...failing,
-  ...starting,
-  ...ending,
-]
+export const contractCases: readonly ContractCase[] = [...making, ...looking, ...settling, ...failureCases, ...ending]

@@ -1,4 +1,4 @@
-import { afterAll, describe, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { contractCases } from './contract-cases.ts'
 import type { WalletUnderTest } from './subject.ts'
 
@@ -10,25 +10,20 @@ type Mark = '✓' | '✗' | '–'
  */
 export function walletContract(wallets: readonly WalletUnderTest[]): void {
   const marks = new Map<string, Mark>()
-  for (const { kind, make, lacks } of wallets) {
-    describe(kind, () => {
-      for (const { name, run } of contractCases) {
-        const reason = lacks[name]
-        const at = `${kind} ${name}`
-        marks.set(at, reason === undefined ? '✗' : '–')
-        if (reason !== undefined) continue
-        test(name, { timeout: 20_000 }, async () => {
-          await using subject = await make()
-          await run(subject)
-          marks.set(at, '✓')
-        })
-      }
-      test('lacks only cases that there are', ({ expect }) => {
-        const names = new Set(contractCases.map(({ name }) => name))
-        expect(Object.keys(lacks).filter((name) => !names.has(name))).toEqual([])
-      })
+  describe.each(wallets)('$kind', ({ kind, make, lacks }) => {
+    const has = contractCases.filter(({ name }) => lacks[name] === undefined)
+    for (const name of Object.keys(lacks)) marks.set(`${kind} ${name}`, '–')
+    test.each(has)('$name', { timeout: 20_000 }, async ({ name, run }) => {
+      marks.set(`${kind} ${name}`, '✗')
+      await using subject = await make()
+      await run(subject)
+      marks.set(`${kind} ${name}`, '✓')
     })
-  }
+    test('lacks only cases that there are', () => {
+      const names = new Set(contractCases.map(({ name }) => name))
+      expect(Object.keys(lacks).filter((name) => !names.has(name))).toEqual([])
+    })
+  })
   afterAll(() => {
     process.stdout.write(
       `\n${table(

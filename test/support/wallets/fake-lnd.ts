@@ -38,7 +38,12 @@ interface AddInvoice {
   readonly r_preimage: Buffer
 }
 
-type Trouble = { readonly code: status; readonly details: string } | 'hang' | undefined
+interface Failure {
+  readonly code: number
+  readonly details: string
+}
+
+type Trouble = Failure | 'hang' | undefined
 type AnyCall = { readonly metadata: { get(key: string): readonly unknown[] } }
 
 export interface FakeLndOptions {
@@ -181,14 +186,14 @@ export class FakeLnd implements AsyncDisposable {
     call.on('close', () => this.#streams.delete(call))
   }
 
-  #unary<Request, Reply extends object>(name: string, answer: (request: Request) => Reply) {
+  #unary<Request>(name: string, answer: (request: Request) => object | Failure) {
     return (call: ServerUnaryCall<Request, unknown>, reply: sendUnaryData<unknown>): void => {
       this.calls.push(name)
       const trouble = this.trouble ?? this.#refusal(name, call)
       if (trouble === 'hang') return
       if (trouble) return reply(trouble)
       const result = answer(call.request)
-      if ('code' in result) reply(result)
+      if (isFailure(result)) reply(result)
       else reply(null, result)
     }
   }
@@ -249,3 +254,5 @@ export class FakeLnd implements AsyncDisposable {
 }
 
 const unixSeconds = (): string => String(Math.floor(Date.now() / 1000))
+
+const isFailure = (result: object): result is Failure => 'code' in result && 'details' in result

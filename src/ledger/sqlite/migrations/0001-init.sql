@@ -19,7 +19,8 @@ CREATE TABLE payment (
   received_msat INTEGER,
   -- Price lines as JSON, without any text of the buyer's.
   quote TEXT NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('settled', 'held', 'settling', 'cancelling', 'cancelled', 'revoked')),
+  state TEXT NOT NULL
+    CHECK (state IN ('settled', 'held', 'settling', 'cancelling', 'cancelled', 'revoked', 'refunded')),
   -- Unix seconds: the minted valid_until. Gates only the first claim.
   minted_expiry INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
@@ -27,6 +28,14 @@ CREATE TABLE payment (
   refund_note TEXT,
   refund_closed_at INTEGER
 ) STRICT;
+
+CREATE INDEX payment_withdrawn ON payment (state) WHERE state IN ('revoked', 'refunded');
+
+-- Payments that were revoked before they were presented: they get a row of `payment` when they are.
+CREATE TABLE revocation (
+  hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
+  revoked_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- The work done for a payment, under the payment's number: at most one, since a payment is for single use.
 CREATE TABLE job (
@@ -85,7 +94,6 @@ CREATE TABLE offer (
   quote TEXT NOT NULL,
   request_hash BLOB NOT NULL CHECK (length(request_hash) = 32),
   sealed_request BLOB NOT NULL,
-  salt BLOB NOT NULL CHECK (length(salt) = 16),
   client TEXT NOT NULL,
   minted_expiry INTEGER NOT NULL,
   expires_at INTEGER NOT NULL,

@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { HoldState, HoldWallet } from '../../ports/hold-wallet.ts'
+import type { Holds } from '../../ports/holds.ts'
+import { LedgerError } from '../../ports/ledger.ts'
+import { WalletError } from '../../ports/wallet.ts'
+
+export interface Concluding {
+  readonly holds: Holds
+  readonly wallet: HoldWallet
+  readonly paymentHash: string
+  /** 64 hex digits. */
+  readonly preimage: string
+  readonly signal: AbortSignal
+}
+
+const callTimeoutMs = 10_000
+const [firstPauseMs, longestPauseMs] = [500, 30_000]
+
+/**
+ * Carries a committed decision out: tells the wallet until it is done, and writes the end down. After a crash it is
+ * simply called again.
+ * @returns what became of the payment; undefined when the signal came first
+ */
+export async function concludeHold(
+  decision: 'settle' | 'cancel',
+  concluding: Concluding,
+): Promise<'settled' | 'cancelled' | undefined> {
+  const { holds, paymentHash, signal } = concluding
+  const tell = decision === 'settle' ? settle : cancel
+  return await untilDone(signal, async () => {
+    const end = await tell(concluding)
+    if (end !== undefined) await holds.conclude(paymentHash, end)
+    return end
+  })
+}
+
+/** Repeats what the wallet or the ledger could not do just now. */
+export async function untilDone<T>(signal: AbortSignal, attempt: () => Promise<T | undefined>): Promise<T | undefined> {
+  for (let pauseMs = firstPauseMs; !signal.aborted; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+    try {
+      const done = await attempt()
+      if (done !== undefined) return done
+    } catch (thrown) {
+      if (!(thrown instanceof WalletError) && !(thrown instanceof LedgerError)) throw thrown
+    }
+    await sleep(pauseMs, undefined, { signal, ref: false }).catch(() => undefined)
+  }
+  return undefined
+}
+
+async function settle({ wallet, paymentHash, preimage }: Concluding): Promise<'settled' | 'cancelled' | undefined> {
+  try {
+    await wallet.settleHold(paymentHash, preimage, AbortSignal.timeout(callTimeoutMs))
+    return 'settled'
+  } catch (thrown) {
+    if (!(thrown instanceof WalletError)) throw thrown
+  }
+  // Whatever was said: what the wallet has is the truth.
+  switch (await lookUp(wallet, paymentHash)) {
+    case 'settled':
+      return 'settled'
+    case 'cancelled':
+    case 'unknown':
+      return 'cancelled'
+    case 'open':
+    case 'accepted':
+      return undefined
+  }
+}
+
+async function cancel({ wallet, paymentHash }: Concluding): Promise<'cancelled' | undefined> {
+  try {
+    await wallet.cancelHold(paymentHash, AbortSignal.timeout(callTimeoutMs))
+    return 'cancelled'
+  } catch (thrown) {
+    if (!(thrown instanceof WalletError)) throw thrown
+  }
+  const state = await lookUp(wallet, paymentHash)
+  return state === 'cancelled' || state === 'unknown' ? 'cancelled' : undefined
+}
+
+export const lookUp = (wallet: HoldWallet, paymentHash: string): Promise<HoldState> =>
+  wallet.lookupHold(paymentHash, AbortSignal.timeout(callTimeoutMs))

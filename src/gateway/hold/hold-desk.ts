@@ -1,0 +1,265 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { holdPreimage } from '../../l402/hold-preimage.ts'
+import type { GenuineToken } from '../../l402/token.ts'
+import type { HoldWallet } from '../../ports/hold-wallet.ts'
+import type { HeldPayment, HoldLimits, HoldOffer, Holds } from '../../ports/holds.ts'
+import type { Gateway } from '../gateway.ts'
+import { openRequest, type StoredRequest } from '../redeem/stored-request.ts'
+import { concludeHold, lookUp, untilDone } from './conclude.ts'
+import { FailedHolds, type FailureLimits } from './failed-holds.ts'
+import { OpenOffers } from './open-offers.ts'
+import { watchOffer } from './watch-offer.ts'
+import { type HeldDecision, workHeld } from './work-held.ts'
+
+export interface HoldDeskOptions {
+  /** Today's. */
+  readonly gateway: () => Gateway
+  readonly holds: Holds
+  readonly walletNamed: (name: string) => HoldWallet | undefined
+  readonly limits: HoldLimits
+  readonly failures: FailureLimits
+}
+
+/** How much longer than its patience a client may have waited while this process was away. */
+const absenceMs = 30_000
+/** At its end the process waits this long for decisions to reach the wallets; the next one repeats them. */
+const closingMs = 3_000
+
+/**
+ * Sales whose payment is held until the work is done: follows every open offer, works for every payment that is locked
+ * in, and carries out what was decided, across restarts.
+ */
+export class HoldDesk implements AsyncDisposable {
+  readonly open: OpenOffers
+  readonly failed: FailedHolds
+  readonly #options: HoldDeskOptions
+  /** Nothing new is begun or waited for. */
+  readonly #ending = new AbortController()
+  /** Not even what was decided is carried out. */
+  readonly #closing = new AbortController()
+  readonly #busy = new Set<Promise<void>>()
+
+  constructor(options: HoldDeskOptions) {
+    this.#options = options
+    this.open = new OpenOffers(options.limits)
+    this.failed = new FailedHolds(options.failures, options.gateway().clock)
+  }
+
+  /** Takes up what an earlier process left. @throws LedgerError */
+  async start(): Promise<void> {
+    const { holds } = this.#options
+    for (const held of await holds.undecided()) this.#run(() => this.#resume(held))
+    for (const offer of await holds.offers()) {
+      this.open.add(offer)
+      this.#run(() => this.#follow(offer, true))
+    }
+  }
+
+  /** Writes an offer down, and follows it from then on. @returns false when there are too many. @throws LedgerError */
+  async take(offer: HoldOffer): Promise<boolean> {
+    const { holds, limits } = this.#options
+    if ((await holds.offer(offer, limits)) !== 'offered') return false
+    this.#run(() => this.#follow(offer, false))
+    return true
+  }
+
+  /** Closes the invoice of an offer that came to nothing. Nobody has seen it. */
+  abandon(walletName: string, paymentHash: string): void {
+    const wallet = this.#wallet(walletName)
+    if (wallet) this.#run(() => concludeUnwritten(wallet, paymentHash, this.#closing.signal))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ending.abort()
+    await Promise.race([Promise.allSettled(this.#busy), sleep(closingMs, undefined, { ref: false })])
+    this.#closing.abort()
+    await Promise.allSettled(this.#busy)
+  }
+
+  #run(work: () => Promise<void>): void {
+    const running = work()
+      .catch((thrown: unknown) => this.#options.gateway().events.unexpected('a held payment', thrown))
+      .finally(() => this.#busy.delete(running))
+    this.#busy.add(running)
+  }
+
+  async #follow(offer: HoldOffer, fromBefore: boolean): Promise<void> {
+    const { holds } = this.#options
+    const gateway = this.#options.gateway()
+    const { clock, events } = gateway
+    const { paymentHash, service } = offer
+    const { signal } = this.#ending
+    const closing = this.#closing.signal
+    const wallet = this.#wallet(offer.wallet)
+    if (!wallet) return
+    const watched = await watchOffer({ offer, wallet, clock, signal })
+    if (watched === undefined) return
+    // Whoever paid while nobody was here has stopped waiting: the money goes back.
+    const tooLate = fromBefore && clock.nowMs() > offer.createdAtMs + this.#holdMs(offer.service) + absenceMs
+    if (watched === 'gone' || tooLate) {
+      if (watched === 'accepted') await concludeUnwritten(wallet, paymentHash, closing)
+      await untilDone(closing, async () => {
+        await holds.withdraw(paymentHash)
+        return true
+      })
+      this.open.remove(paymentHash)
+      if (watched === 'accepted') events.heldEnded(service, { kind: 'cancelled', reason: 'not_begun' }, 0)
+      return
+    }
+    const acceptedAtMs = clock.nowMs()
+    const jobId = gateway.random(16).toString('hex')
+    const ttlMs = gateway.catalog().byName(service)?.config.result.ttlMs ?? 24 * 3_600_000
+    const accepted = await untilDone(closing, () => holds.accept(paymentHash, jobId, ttlMs, acceptedAtMs))
+    this.open.remove(paymentHash)
+    if (accepted !== true) return
+    events.heldAccepted(service)
+    await this.#work({ ...offer, state: 'held', acceptedAtMs, jobState: 'retryable' }, offer.client)
+  }
+
+  /** Goes on with a payment that was locked in before this process began. */
+  async #resume(held: HeldPayment): Promise<void> {
+    const wallet = this.#wallet(held.wallet)
+    if (!wallet) return
+    if (held.state === 'held') return await this.#work(held, undefined)
+    const decision = held.state === 'settling' ? 'settle' : 'cancel'
+    await this.#conclude(held, wallet, decision === 'settle' ? { kind: 'settle', by: 'result' } : cancelledBefore)
+  }
+
+  async #work(held: HeldPayment, client: string | undefined): Promise<void> {
+    const { holds } = this.#options
+    const gateway = this.#options.gateway()
+    const { signal } = this.#ending
+    const wallet = this.#wallet(held.wallet)
+    const credential = this.#credential(held)
+    if (!wallet || !credential) return
+    const { paymentHash, acceptedAtMs } = held
+    const state = await untilDone(signal, () => lookUp(wallet, paymentHash))
+    if (state === undefined) return
+    if (state === 'cancelled' || state === 'unknown') {
+      await untilDone(signal, async () => {
+        await holds.conclude(paymentHash, 'cancelled')
+        return true
+      })
+      gateway.events.heldEnded(held.service, { kind: 'cancelled', reason: 'lost' }, this.#sinceMs(held))
+      return
+    }
+    const sealed = await untilDone(signal, async () => (await gateway.ledger.sealedRequest(paymentHash)) ?? 'none')
+    if (sealed === undefined) return
+    const patientUntilMs = acceptedAtMs + this.#holdMs(held.service)
+    const decision =
+      sealed === 'none'
+        ? await decideWithoutRequest(holds, held, this.#closing.signal)
+        : await this.#decideByWork(held, credential, sealed, patientUntilMs)
+    if (decision.kind === 'cancel' && client !== undefined && workWasDone.has(decision.reason)) {
+      this.failed.note(client, held.service)
+    }
+    if (decision.kind !== 'none') await this.#conclude(held, wallet, decision)
+  }
+
+  async #decideByWork(
+    held: HeldPayment,
+    credential: { readonly preimage: string; readonly mintedAt: number },
+    sealed: Uint8Array,
+    patientUntilMs: number,
+  ): Promise<HeldDecision> {
+    const { holds } = this.#options
+    const gateway = this.#options.gateway()
+    const { paymentHash, tokenId } = held
+    const request: StoredRequest = openRequest({ paymentHash, preimage: credential.preimage }, sealed)
+    const terms = {
+      service: held.service,
+      validUntil: held.mintedExpiry,
+      rev: held.rev,
+      priceMsat: held.priceMsat,
+      ...request.binding,
+    }
+    const token: GenuineToken = { paymentHash, tokenId, terms, appended: [], ...credential }
+    return await workHeld(
+      { gateway, holds },
+      {
+        token,
+        request,
+        patientUntilMs,
+        ending: this.#ending.signal,
+        closing: this.#closing.signal,
+      },
+    )
+  }
+
+  async #conclude(
+    held: HeldPayment,
+    wallet: HoldWallet,
+    decision: Exclude<HeldDecision, { kind: 'none' }>,
+  ): Promise<void> {
+    const { holds } = this.#options
+    const gateway = this.#options.gateway()
+    const { paymentHash } = held
+    const credential = this.#credential(held)
+    if (!credential) return
+    const { preimage } = credential
+    const { signal } = this.#closing
+    const end = await concludeHold(decision.kind, { holds, wallet, paymentHash, preimage, signal })
+    if (end === undefined) return
+    const settled = end === 'settled' && decision.kind === 'settle'
+    const reason = decision.kind === 'cancel' ? decision.reason : 'lost'
+    gateway.events.heldEnded(
+      held.service,
+      settled ? { kind: 'settled', by: decision.by } : { kind: 'cancelled', reason },
+      this.#sinceMs(held),
+    )
+  }
+
+  #wallet(name: string): HoldWallet | undefined {
+    const wallet = this.#options.walletNamed(name)
+    if (!wallet) {
+      const cause = new Error(
+        `payments are held by the wallet ${name}, which is not configured or cannot hold any more`,
+      )
+      this.#options.gateway().events.unexpected('a held payment waits', cause)
+    }
+    return wallet
+  }
+
+  /** The token id says which key it was made with, and when. */
+  #credential({ tokenId }: HeldPayment): { readonly preimage: string; readonly mintedAt: number } | undefined {
+    const { keys, events } = this.#options.gateway()
+    const key = keys.find(Number.parseInt(tokenId.slice(0, 2), 16))
+    if (!key) {
+      events.unexpected('a held payment waits', new Error('the key of its token is gone'))
+      return undefined
+    }
+    return { preimage: holdPreimage(key.secret, tokenId).preimage, mintedAt: Number.parseInt(tokenId.slice(2, 14), 16) }
+  }
+
+  #holdMs(service: string): number {
+    const gateway = this.#options.gateway()
+    const config = (gateway.catalog().byName(service) ?? gateway.revisions.named(service).take(1).toArray()[0])?.config
+    return config?.charge.when === 'on_delivery' ? config.charge.holdMs : 0
+  }
+
+  #sinceMs = ({ acceptedAtMs }: HeldPayment): number =>
+    Math.max(0, this.#options.gateway().clock.nowMs() - acceptedAtMs)
+}
+
+const cancelledBefore: HeldDecision & { kind: 'cancel' } = { kind: 'cancel', reason: 'failed' }
+
+/** The upstream was called for these, and nobody paid. */
+const workWasDone: ReadonlySet<string> = new Set(['refused', 'failed'])
+
+/** A payment whose request is gone: its result is stored, or there will be none. */
+async function decideWithoutRequest(holds: Holds, held: HeldPayment, signal: AbortSignal): Promise<HeldDecision> {
+  const { paymentHash } = held
+  const decided = await untilDone(signal, async (): Promise<HeldDecision> => {
+    if (await holds.decideToSettle(paymentHash, 'result')) return { kind: 'settle', by: 'result' }
+    if (await holds.decideToCancel(paymentHash)) return { kind: 'cancel', reason: 'failed' }
+    return { kind: 'none' }
+  })
+  return decided ?? { kind: 'none' }
+}
+
+async function concludeUnwritten(wallet: HoldWallet, paymentHash: string, signal: AbortSignal): Promise<void> {
+  await untilDone(signal, async () => {
+    await wallet.cancelHold(paymentHash, AbortSignal.timeout(10_000))
+    return true
+  })
+}

@@ -1,0 +1,95 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { GenuineToken } from '../../l402/token.ts'
+import type { Holds } from '../../ports/holds.ts'
+import type { CancelReason } from '../../telemetry/hold-events.ts'
+import type { Gateway } from '../gateway.ts'
+import type { StoredRequest } from '../redeem/stored-request.ts'
+import { untilDone } from './conclude.ts'
+import { type HeldRun, runHeld } from './run-held.ts'
+
+export interface HeldWork {
+  readonly token: GenuineToken
+  readonly request: StoredRequest
+  /** Until when the buyer's client is likely to wait for its payment. */
+  readonly patientUntilMs: number
+  /** The process is ending; the next one goes on. */
+  readonly ending: AbortSignal
+  /** Not even a decision is written any more. */
+  readonly closing: AbortSignal
+}
+
+export type HeldDecision =
+  | { readonly kind: 'settle'; readonly by: 'result' | 'patience' }
+  | { readonly kind: 'cancel'; readonly reason: CancelReason }
+  /** Somebody else decides. */
+  | { readonly kind: 'none' }
+
+type Dependencies = { readonly gateway: Gateway; readonly holds: Holds }
+
+/**
+ * Works for a held payment until its end is decided, and commits the decision. The money is taken for a stored result,
+ * or when patience ends while the work runs; it is let go when there will be no result, or when patience ends before
+ * the work has begun.
+ */
+export async function workHeld({ gateway, holds }: Dependencies, work: HeldWork): Promise<HeldDecision> {
+  const { token, request, patientUntilMs, ending, closing } = work
+  const { paymentHash } = token
+  const { clock } = gateway
+  const impatient = new AbortController()
+  const patienceMs = Math.max(0, patientUntilMs - clock.nowMs())
+  const late = sleep(patienceMs, 'late' as const, { signal: ending, ref: false }).catch(() => 'ending' as const)
+  for (;;) {
+    const run = await Promise.race([runHeld(gateway, token, request, impatient.signal), late])
+    if (run === 'ending') return { kind: 'none' }
+    if (run === 'late') {
+      const decided = await decideLate(gateway, holds, paymentHash, closing)
+      impatient.abort()
+      return decided
+    }
+    const decided = await decide(gateway, holds, paymentHash, run, closing)
+    if (decided) return decided
+    const afterMs = run.kind === 'later' ? run.afterMs : 0
+    if (clock.nowMs() + afterMs >= patientUntilMs) return await decideLate(gateway, holds, paymentHash, closing)
+    await sleep(afterMs, undefined, { signal: ending, ref: false }).catch(() => undefined)
+  }
+}
+
+/** @returns undefined when it may be tried again */
+async function decide(
+  gateway: Gateway,
+  holds: Holds,
+  paymentHash: string,
+  run: HeldRun,
+  signal: AbortSignal,
+): Promise<HeldDecision | undefined> {
+  switch (run.kind) {
+    case 'captured': {
+      const decided = await untilDone(signal, () => holds.decideToSettle(paymentHash, 'result'))
+      return decided ? { kind: 'settle', by: 'result' } : { kind: 'none' }
+    }
+    case 'over': {
+      const decided = await untilDone(signal, () => holds.decideToCancel(paymentHash))
+      return decided ? { kind: 'cancel', reason: run.reason } : await decideLate(gateway, holds, paymentHash, signal)
+    }
+    case 'later':
+      return undefined
+    case 'handed_over':
+      return { kind: 'none' }
+  }
+}
+
+/** The work and its end may cross this; the ledger lets only one of the two decisions pass. */
+async function decideLate(
+  { ledger }: Gateway,
+  holds: Holds,
+  paymentHash: string,
+  signal: AbortSignal,
+): Promise<HeldDecision> {
+  const decided = await untilDone(signal, async (): Promise<HeldDecision | undefined> => {
+    if (await holds.decideToSettle(paymentHash, 'patience')) return { kind: 'settle', by: 'patience' }
+    if (await holds.decideToCancel(paymentHash)) return { kind: 'cancel', reason: 'not_begun' }
+    const record = await ledger.read(paymentHash)
+    return record?.state === 'held' ? undefined : { kind: 'none' }
+  })
+  return decided ?? { kind: 'none' }
+}
