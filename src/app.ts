@@ -8,7 +8,7 @@ import type { Gateway } from './gateway/gateway.ts'
 import { handle } from './gateway/handle.ts'
 import { clientAddress, isOwnMachine } from './gateway/limits/client-address.ts'
 import { observe } from './gateway/observe.ts'
-import { problemOf, sendProblem } from './gateway/respond.ts'
+import { ownHeaders, problemOf, sendProblem } from './gateway/respond.ts'
 import { RequestScope } from './gateway/scope.ts'
 import { handleUpgrade } from './gateway/upgrade.ts'
 import { createSiteApp, type SiteEnvironment } from './site/site-app.ts'
@@ -99,7 +99,7 @@ function notReady(c: C): Response {
     code: 'not_ready',
     payment: { status: 'unspent', action: 'retry_same_token' },
   }
-  return c.json(body, 503, { 'retry-after': '1', 'cache-control': 'no-store' })
+  return c.json(body, 503, { ...ownHeaders, 'retry-after': '1', 'cache-control': 'no-store' })
 }
 
 /** 22 characters, unique for any practical purpose. */

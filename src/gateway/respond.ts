@@ -15,6 +15,13 @@ export const corsHeaders: Readonly<Record<string, string>> = {
   'access-control-expose-headers': exposedHeaders,
 }
 
+/** Of answers that we wrote ourselves: nothing in them is a page, a script or a thing to guess the kind of. */
+export const ownHeaders: Readonly<Record<string, string>> = {
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+}
+
 /** Headers that every answer of the gateway carries. Call it last: it notes our share of the time. */
 export function commonHeaders(scope: RequestScope, money: MoneyStatus | undefined): Record<string, string> {
   scope.money = money
@@ -74,6 +81,7 @@ export function sendProblem(
     'content-type': problemType(incoming),
     'content-length': Buffer.byteLength(text),
     'cache-control': 'no-store',
+    ...ownHeaders,
     ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
     ...commonHeaders(scope, money?.status),
   })

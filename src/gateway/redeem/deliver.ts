@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { MoneyStatus } from '../../errors.ts'
+import { drained, finished } from '../back-pressure.ts'
 import { commonHeaders, writeHead } from '../respond.ts'
 import type { RequestScope } from '../scope.ts'
 import type { LiveAnswer, RunningJob } from './jobs.ts'
@@ -129,24 +130,8 @@ function headerOf(head: ResultHead, name: string): string | undefined {
 async function writePiece(outgoing: ServerResponse, piece: Uint8Array): Promise<boolean> {
   if (outgoing.destroyed) return false
   if (outgoing.write(piece)) return true
-  await either(outgoing, 'drain')
+  await drained(outgoing)
   return !outgoing.destroyed
-}
-
-async function finished(outgoing: ServerResponse): Promise<boolean> {
-  if (!outgoing.writableFinished && !outgoing.destroyed) await either(outgoing, 'finish')
-  return outgoing.writableFinished
-}
-
-/** Waits for the event, or for the connection to close. */
-function either(outgoing: ServerResponse, event: 'drain' | 'finish'): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      outgoing.off(event, done).off('close', done)
-      resolve()
-    }
-    outgoing.on(event, done).on('close', done)
-  })
 }
 
 /** @returns false when nothing came within the time */
