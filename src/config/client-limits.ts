@@ -95,7 +95,9 @@ export const clientsShape = {
   ...accessShape,
   limits: z
     .strictObject({
-      challenges: requestRate.describe('Challenges (402), each with an invoice, for one client').prefault('240/m'),
+      challenges: requestRate
+        .describe('Challenges (402), each with an invoice, for one client; each payment gives it four of them back')
+        .prefault('120/5m'),
       unpaid_bytes: byteRate
         .describe('Bodies of one client’s requests without a payment; they are counted before they are read')
         .prefault('256MiB/m'),

@@ -75,7 +75,9 @@ const rateText = (rate: { readonly amount: number; readonly perMs: number } | un
 function summariseLimits({ limits }: Config): string | undefined {
   const { challenges, unpaidBytes, unpaidBytesAtOnce } = limits
   const text = `challenges ${rateText(challenges)}, unpaid bytes ${rateText(unpaidBytes)}, ${unpaidBytesAtOnce} at once`
-  return text === 'challenges 240 in 60000 ms, unpaid bytes 268435456 in 60000 ms, 536870912 at once' ? undefined : text
+  return text === 'challenges 120 in 300000 ms, unpaid bytes 268435456 in 60000 ms, 536870912 at once'
+    ? undefined
+    : text
 }
 
 /** Undefined where it is the usual one. */

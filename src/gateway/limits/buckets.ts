@@ -43,6 +43,13 @@ export class Buckets {
     return this.#buckets.has(key) ? missingMs(this.#filled(key, rate), amount, rate) : 0
   }
 
+  /** Puts `amount` back into a bucket, which never holds more than it can. */
+  give(key: string, amount: number, rate: BucketRate): void {
+    if (!this.#buckets.has(key)) return
+    const bucket = this.#filled(key, rate)
+    bucket.level = Math.min(rate.amount, bucket.level + amount)
+  }
+
   #filled(key: string, { amount: most, perMs }: BucketRate): Bucket {
     const nowMs = this.#monotonicMs()
     const known = this.#buckets.get(key)

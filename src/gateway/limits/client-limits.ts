@@ -74,6 +74,15 @@ export function limitChallenges(gateway: Gateway, scope: Pick<RequestScope, 'cli
     refuse(gateway, 'challenges', service, gateway.use.challenges.take(client, 1, challenges))
 }
 
+/** Some clients throw three challenges away before they pay one. */
+const challengesPerPayment = 4
+
+/** A client that pays has its challenges back, so that the limit is on those that come to nothing. */
+export function giveBackChallenges({ settings, use }: Gateway, address: string): void {
+  const { challenges } = settings.clients
+  if (challenges) use.challenges.give(clientPrefix(address), challengesPerPayment, challenges)
+}
+
 /** @throws GatewayError `rate_limited` where a challenge would be refused now; to be asked before a body is read */
 export function expectChallenge(gateway: Gateway, scope: Pick<RequestScope, 'clientAddress'>, service: Service): void {
   const { challenges } = gateway.settings.clients

@@ -87,10 +87,41 @@ describe('a client that asks for challenges and does not pay', () => {
     }
   })
 
-  test('has room by default for one that takes four challenges for each of 50 purchases a minute', async () => {
+  test('has room by default for any number of purchases at once that take four challenges each', async () => {
     await using shared = await open('')
     const { gateway } = shared
-    for (let count = 0; count < 200; count++) expect((await send(gateway, from(here, aRequest))).status).toBe(402)
+    for (let count = 0; count < 50; count++) {
+      for (let wasted = 0; wasted < 3; wasted++) expect((await send(gateway, from(here, aRequest))).status).toBe(402)
+      const payment = await payFor(gateway, from(here, aRequest))
+      const bought = await send(gateway, from(here, paid(aRequest, payment)))
+      const again = await send(gateway, from(here, paid(aRequest, payment)))
+      expect([bought.status, again.headers['l402-payment']]).toEqual([200, 'replayed'])
+    }
+  })
+
+  test('gets back four challenges for a payment, once', async () => {
+    await using shared = await open('limits: { challenges: 6/1h }')
+    const { gateway } = shared
+    const payment = await payFor(gateway, from(here, aRequest))
+    for (let count = 0; count < 5; count++) await send(gateway, from(here, aRequest))
+    expect((await send(gateway, from(here, aRequest))).status).toBe(429)
+    for (let count = 0; count < 5; count++) await send(gateway, from(here, paid(aRequest, payment)))
+    const statuses = []
+    for (let count = 0; count < 6; count++) statuses.push((await send(gateway, from(here, aRequest))).status)
+    expect(statuses).toEqual([402, 402, 402, 402, 429, 429])
+  })
+
+  test('cannot fill the cap of open invoices alone: by default it holds less than a fifth of it', async () => {
+    await using shared = await open('')
+    const { gateway, clock } = shared
+    let asked = 0
+    for (let minute = 0; minute < 10; minute++) {
+      while ((await send(gateway, from(here, aRequest))).status === 402) asked++
+      clock.advance(60_000)
+    }
+    const { invoiceExpiryMs, maxOpenInvoices } = gateway.running.context.config.lightning
+    expect([invoiceExpiryMs, asked]).toEqual([600_000, 120 + 9 * 24])
+    expect(asked).toBeLessThan(maxOpenInvoices / 5)
   })
 })
 
