@@ -6,8 +6,9 @@ import type { Context } from './context.ts'
 import { GatewayError } from './errors.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { handle } from './gateway/handle.ts'
+import { clientAddress, isOwnMachine } from './gateway/limits/client-address.ts'
 import { observe } from './gateway/observe.ts'
-import { problemOf, sendProblem } from './gateway/respond.ts'
+import { ownHeaders, problemOf, sendProblem } from './gateway/respond.ts'
 import { RequestScope } from './gateway/scope.ts'
 import { handleUpgrade } from './gateway/upgrade.ts'
 import { createSiteApp, type SiteEnvironment } from './site/site-app.ts'
@@ -37,13 +38,25 @@ function requireContext(shop: Shop) {
     const context = shop.context()
     if (!context) return notReady(c)
     const { gateway, clock } = context
-    const scope = new RequestScope(newRequestId(gateway), () => clock.monotonicMs())
+    const { clients } = gateway.settings
+    const address = clientAddress(c.env.incoming, clients.addresses)
+    const scope = new RequestScope(newRequestId(gateway), address, () => clock.monotonicMs())
     c.set('gateway', gateway)
     c.set('scope', scope)
     observe(gateway, c.env.incoming, c.env.outgoing, scope)
+    if (!clients.admits(address)) throw new GatewayError('client_refused')
+    noteProxy(gateway, c.env.incoming, address)
     await next()
     return undefined
   }
+}
+
+/** Says once that limits per client cannot work, where that is so. */
+function noteProxy({ use, events, settings }: Gateway, { headers }: IncomingMessage, address: string): void {
+  if (use.saidProxy || headers['x-forwarded-for'] === undefined || settings.clients.addresses.hops > 0) return
+  if (!isOwnMachine(address)) return
+  use.saidProxy = true
+  events.proxyNotTrusted()
 }
 
 async function sell(c: C): Promise<Response> {
@@ -86,7 +99,7 @@ function notReady(c: C): Response {
     code: 'not_ready',
     payment: { status: 'unspent', action: 'retry_same_token' },
   }
-  return c.json(body, 503, { 'retry-after': '1', 'cache-control': 'no-store' })
+  return c.json(body, 503, { ...ownHeaders, 'retry-after': '1', 'cache-control': 'no-store' })
 }
 
 /** 22 characters, unique for any practical purpose. */

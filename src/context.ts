@@ -5,11 +5,13 @@ import { createKeyCommands } from './admin/keys.ts'
 import { createPaymentCommands } from './admin/payments.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import { RevisionStore } from './catalog/revision-store.ts'
+import { addressMatcher, admission, canonicalAddress } from './config/address-range.ts'
 import type { Config } from './config/config.ts'
 import type { Environment } from './config/environment.ts'
 import { DiskRoom } from './gateway/disk-room.ts'
 import type { Gateway, GatewaySettings } from './gateway/gateway.ts'
 import { HoldDesk } from './gateway/hold/hold-desk.ts'
+import { type ClientRules, ClientUse } from './gateway/limits/client-limits.ts'
 import { Deliveries } from './gateway/redeem/deliveries.ts'
 import type { Jobs } from './gateway/redeem/jobs.ts'
 import { checkGeneration, writeGeneration } from './keys/generation-file.ts'
@@ -174,6 +176,7 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     clock,
     random,
     events,
+    use: new ClientUse(clock),
     settings: settingsOf(config),
   })
   const adopt = async (wanted: Config, adopted: Catalog): Promise<void> => {
@@ -235,6 +238,7 @@ const settingsOf = (config: Config): GatewaySettings => ({
   title: config.site.title,
   publicUrl: config.publicUrl,
   contact: config.contact,
+  clients: clientRules(config),
   isOwnHost: ownHosts(config),
 })
 
@@ -258,6 +262,15 @@ function everyInterval(ms: number, run: () => Promise<void>): AsyncDisposable {
       await running
     },
   }
+}
+
+function clientRules({ trustedProxies, access, limits }: Config): ClientRules {
+  const addresses = {
+    canonical: canonicalAddress,
+    isProxy: addressMatcher(trustedProxies?.from ?? []),
+    hops: trustedProxies?.hops ?? 0,
+  }
+  return { addresses, admits: admission(access), ...limits }
 }
 
 /** The names under which an absolute URL on the request line may call this gateway. */

@@ -55,6 +55,7 @@ export const errorCatalogue = {
   length_required: entry(411, 'The body needs a length', 'not-charged', 'none'),
   body_too_large: entry(413, 'The request body is too large', 'not-charged', 'none'),
   unsupported_media_type: entry(415, 'This media type is not accepted here', 'not-charged', 'none'),
+  client_refused: entry(403, 'This address is not served here', 'unspent', 'none'),
   rate_limited: entry(429, 'Too many requests', 'not-charged', 'none'),
 
   job_unauthorized: entry(401, 'The job is shown to who paid for it', 'not-charged', 'none'),

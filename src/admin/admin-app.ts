@@ -20,6 +20,11 @@ const payTimeoutMs = 30_000
 /** The operator's listener. */
 export function createAdminApp(options: AdminOptions): Hono {
   const app = new Hono()
+  app.use(async (c, next) => {
+    await next()
+    c.header('x-content-type-options', 'nosniff')
+    c.header('cache-control', 'no-store')
+  })
   // A web page in the operator's browser can send requests to loopback; it cannot choose this header.
   app.use(async (c, next) => {
     const host = (c.req.header('host') ?? '').toLowerCase()

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { admission } from '../config/address-range.ts'
 import type { ServiceConfig, ServiceDefinition } from '../config/config.ts'
 import { parsePattern } from '../config/service-key.ts'
 import type { RequestIssue } from '../errors.ts'
@@ -23,6 +24,8 @@ export interface Service {
   match(target: RouteTarget): ReadonlyMap<string, string> | undefined
   /** The upstream's path for a request; undefined when the template needs a parameter that the request has not. */
   upstreamPath(target: RouteTarget, params: ReadonlyMap<string, string>): string | undefined
+  /** Whether this service is for a client. @param address canonical */
+  readonly admits: (address: string) => boolean
   /** Checks a JSON result; undefined when any complete answer is a result. */
   readonly validateResult: Validator | undefined
 }
@@ -97,6 +100,7 @@ export function compileService(config: ServiceConfig, compiler: SchemaCompiler):
       const reached = wanted === undefined || wanted === host || wanted === host.replace(/:[0-9]+$/, '')
       return reached ? matchPath(config.key, path) : undefined
     },
+    admits: admission(config.access),
     upstreamPath: ({ path }, params) => (template && 'segments' in template ? fillPath(template, params) : path),
     validateResult: compileNamed('result.schema', config.result.schema, () =>
       compiler.compile(config.result.schema, 'allow'),

@@ -1,14 +1,21 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
+import type { Config } from '../config/config.ts'
 import type { ListenAddress } from '../config/scalars.ts'
 import { CommandError, exitCodes } from './exit-codes.ts'
+import { readTlsFiles, watchTlsFiles } from './tls-files.ts'
 
 export interface ListenOptions {
   /** A Hono app's `fetch`. */
   readonly fetch: (request: Request, env: HttpBindings) => Response | Promise<Response>
   readonly address: ListenAddress
+  /** HTTPS with these files, which are read again when they change. */
+  readonly tls?: Config['tls']
+  /** Told of files that changed: taken up, or why not; then the earlier ones go on. */
+  readonly onTlsChange?: (problem: unknown) => void
   readonly onUpgrade?: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void
 }
 
@@ -26,38 +33,48 @@ export interface Listener extends AsyncDisposable {
 
 /** A slow head is cut here; bodies have a limit of their own. */
 const headersTimeoutMs = 10_000
+/** Node looks this often for slow heads; its own 30 s would let them live four times as long. */
+const checkEveryMs = 2_000
 /** Above the idle time of common load balancers (60 s), or they would write into a closing connection. */
 const keepAliveTimeoutMs = 75_000
 /** For a last answer to reach its client. */
 const goodbyeMs = 1_000
 const maxHeaderBytes = 16 * 1024
 
+const tlsHandshakeTimeoutMs = 10_000
+
 /** Serves an app. @throws CommandError when the address cannot be listened on */
-export async function listen({ fetch, address, onUpgrade }: ListenOptions): Promise<Listener> {
+export async function listen({ fetch, address, tls, onTlsChange, onUpgrade }: ListenOptions): Promise<Listener> {
   const listener = getRequestListener(fetch as Parameters<typeof getRequestListener>[0], {
     overrideGlobalObjects: false,
     errorHandler: () => badRequest(),
   })
+  const options = {
+    headersTimeout: headersTimeoutMs,
+    connectionsCheckingInterval: checkEveryMs,
+    requestTimeout: 0,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    maxHeaderSize: maxHeaderBytes,
+    noDelay: true,
+    // Any other upgrade (h2c, for one) is ignored, as RFC 9110 allows, and the request served as it is.
+    shouldUpgradeCallback: (incoming: IncomingMessage) =>
+      onUpgrade !== undefined && incoming.headers.upgrade?.toLowerCase() === 'websocket',
+  }
   const open = new Set<ServerResponse>()
   let draining: Promise<void> | undefined
-  const server = createServer(
-    {
-      headersTimeout: headersTimeoutMs,
-      requestTimeout: 0,
-      keepAliveTimeout: keepAliveTimeoutMs,
-      maxHeaderSize: maxHeaderBytes,
-      noDelay: true,
-      // Any other upgrade (h2c, for one) is ignored, as RFC 9110 allows, and the request served as it is.
-      shouldUpgradeCallback: (incoming) =>
-        onUpgrade !== undefined && incoming.headers.upgrade?.toLowerCase() === 'websocket',
-    },
-    (incoming, outgoing) => {
-      if (draining) outgoing.shouldKeepAlive = false
-      open.add(outgoing)
-      outgoing.once('close', () => open.delete(outgoing))
-      void listener(incoming, outgoing)
-    },
-  )
+  const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    if (draining) outgoing.shouldKeepAlive = false
+    open.add(outgoing)
+    outgoing.once('close', () => open.delete(outgoing))
+    void listener(incoming, outgoing)
+  }
+  const secure =
+    tls &&
+    createTlsServer(
+      { ...options, ...readTlsFiles(tls), minVersion: 'TLSv1.2', handshakeTimeout: tlsHandshakeTimeoutMs },
+      onRequest,
+    )
+  const server: Server = secure ?? createServer(options, onRequest)
   const upgraded = new Set<Duplex>()
   if (onUpgrade) {
     server.on('upgrade', (incoming, socket, head) => {
@@ -77,11 +94,13 @@ export async function listen({ fetch, address, onUpgrade }: ListenOptions): Prom
     return (draining ??= close(server, upgraded))
   }
   const bound = server.address() as AddressInfo
+  const watched = secure && tls && watchTlsFiles(tls, (files) => secure.setSecureContext(files), onTlsChange)
   return {
     address: { host: address.host, port: bound.port },
     server,
     drain,
     async [Symbol.asyncDispose]() {
+      watched?.[Symbol.dispose]()
       const timer = setTimeout(() => server.closeAllConnections(), goodbyeMs)
       await drain()
       clearTimeout(timer)

@@ -53,6 +53,8 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
   const publicListener = await listen({
     fetch: createApp(shop).fetch,
     address: config.listen,
+    tls: config.tls,
+    onTlsChange: (problem) => telemetry.events.certificate(problem),
     onUpgrade: createUpgradeListener(shop),
   })
   opened.use(publicListener)
@@ -100,7 +102,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
   })
   const owned = opened.move()
   return {
-    publicUrl: `http://${formatAddress(publicListener.address)}`,
+    publicUrl: `${config.tls ? 'https' : 'http'}://${formatAddress(publicListener.address)}`,
     adminUrl: `http://${formatAddress(adminListener.address)}`,
     healthUrl: healthListener && `http://${formatAddress(healthListener.address)}`,
     context: running,

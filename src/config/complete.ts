@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { readRate } from './client-limits.ts'
 import type { Config, ServiceConfig } from './config.ts'
 import { shareLimits } from './limits.ts'
 import type { ConfigPath, Place } from './problem.ts'
@@ -6,6 +7,7 @@ import { readWallets } from './read-wallets.ts'
 import { isLoopback } from './scalars.ts'
 import { longestTokenTtlMs, type TopInput } from './schema.ts'
 import { checkTimeouts } from './service.ts'
+import { readTls } from './tls.ts'
 
 export interface FileFrame {
   readonly file: string
@@ -33,6 +35,14 @@ export function complete(input: TopInput, parsed: readonly ServiceConfig[], fram
     listen: input.listen,
     admin: { listen: input.admin.listen, token: input.admin.token },
     health: input.health,
+    tls: input.tls && readTls(input.tls, frame),
+    trustedProxies: input.trusted_proxies,
+    access: { allowlist: input.allowlist, blocklist: input.blocklist ?? [] },
+    limits: {
+      challenges: readRate(input.limits.challenges),
+      unpaidBytes: readRate(input.limits.unpaid_bytes),
+      unpaidBytesAtOnce: input.limits.unpaid_bytes_at_once,
+    },
     publicUrl: input.public_url?.replace(/\/$/, ''),
     contact: input.contact,
     dataDir: resolve(frame.baseDir, input.data),

@@ -1,4 +1,6 @@
 import type { PriceSpec } from '../pricing/spec.ts'
+import type { AccessRules } from './address-range.ts'
+import type { ClientLimits, RequestLimits, TrustedProxies } from './client-limits.ts'
 import type { ConfigPath, Place } from './problem.ts'
 import type { WalletConfig } from './read-wallets.ts'
 import type { ListenAddress } from './scalars.ts'
@@ -12,6 +14,11 @@ export interface Config {
   readonly listen: ListenAddress
   readonly admin: { readonly listen: ListenAddress; readonly token: string | undefined }
   readonly health: { readonly listen: ListenAddress } | undefined
+  /** Names of files, absolute. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
+  readonly trustedProxies: TrustedProxies | undefined
+  readonly access: AccessRules
+  readonly limits: ClientLimits
   /** Without a slash at the end. */
   readonly publicUrl: string | undefined
   readonly contact: string | undefined
@@ -61,6 +68,9 @@ export interface ServiceConfig {
   readonly allowUnframed: boolean
   readonly websocket: boolean
   readonly attempts: number
+  readonly rateLimits: RequestLimits
+  /** Besides the rules of the whole gateway. */
+  readonly access: AccessRules
   readonly result: ResultConfig
   readonly examples: readonly ExampleConfig[]
   /** All of it as plain JSON, from which it can be read again without the file. */

@@ -1,3 +1,4 @@
+import type { RateLimitsInput } from './client-limits.ts'
 import type { ServiceDefinition } from './config.ts'
 import { asBlock } from './document.ts'
 import type { TopInput } from './schema.ts'
@@ -29,11 +30,21 @@ export function defineService(
       attempts: defaults.attempts,
       ...others,
       timeout: writtenTimeout(others.timeout, defaults.timeout),
+      ...(defaults.rate_limits && {
+        rate_limits: { ...writtenRates(defaults.rate_limits), ...asBlock(others.rate_limits) },
+      }),
       result,
       upstream: shared ? { ...shared, url } : upstream,
     },
   }
 }
+
+const writtenRates = (limits: RateLimitsInput): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(limits).flatMap(([key, rate]) =>
+      rate === undefined ? [] : [[key, rate === 'off' ? rate : `${rate.amount}/${rate.perMs}ms`]],
+    ),
+  )
 
 /** A service's own times, completed with the file's, so that they mean the same without the file. */
 function writtenTimeout(own: unknown, shared: TopInput['defaults']['timeout']): unknown {

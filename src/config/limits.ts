@@ -1,7 +1,8 @@
 import type { BreakerConfig, HealthConfig, ServiceConfig, UpstreamConfig } from './config.ts'
 import type { BreakerInput } from './limits-schema.ts'
 import type { ConfigPath } from './problem.ts'
-import type { TopInput, UpstreamInput } from './schema.ts'
+import type { TopInput } from './schema.ts'
+import type { UpstreamInput } from './service-schema.ts'
 
 /** What an upstream may be asked at once, and when it counts as down. */
 type Limits = Pick<UpstreamConfig, 'maxConcurrent' | 'maxQueued' | 'maxQueueWaitMs' | 'breaker' | 'health'>

@@ -10,8 +10,9 @@ import { explain, type Finding } from './explain.ts'
 import { contentHash, type InlineOptions, inlineFiles, reason } from './files.ts'
 import { shareLimits } from './limits.ts'
 import { ConfigError, type ConfigPath, type Place, type Problem } from './problem.ts'
-import { fileSchema, serviceSchema, type TopInput, topSchema } from './schema.ts'
+import { fileSchema, type TopInput, topSchema } from './schema.ts'
 import { readService } from './service.ts'
+import { serviceSchema } from './service-schema.ts'
 
 export interface LoadOutcome {
   /**

@@ -22,27 +22,32 @@ export const durationMs = z
   .string({ error: 'write a time with a unit, such as `60s`, `10m` or `24h`' })
   .meta({ title: 'time', pattern: '^([0-9]+(\\.[0-9]+)?(ms|s|m|h|d) *)+$|\\$\\{', examples: ['60s', '10m', '24h'] })
   .transform((text, context) => {
-    const parts = [...text.matchAll(/([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)/g)]
-    const whole = parts.map(([part]) => part).join('')
-    const ms = parts.reduce(
-      (sum, [, count = '', unit = '']) => sum + Number(count) * (durationUnitMs[unit] ?? Number.NaN),
-      0,
-    )
-    if (whole !== text.replaceAll(' ', '') || !(ms >= 1) || ms > 2 ** 42) {
+    const ms = parseDurationMs(text)
+    if (Number.isNaN(ms)) {
       context.addIssue(`\`${text}\` is not a time; write a number with a unit, such as \`60s\`, \`10m\` or \`24h\``)
       return z.NEVER
     }
-    return Math.round(ms)
+    return ms
   })
+
+/** @returns NaN for what is no time of at least 1 ms */
+export function parseDurationMs(text: string): number {
+  const parts = [...text.matchAll(/([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)/g)]
+  const whole = parts.map(([part]) => part).join('')
+  const ms = parts.reduce(
+    (sum, [, count = '', unit = '']) => sum + Number(count) * (durationUnitMs[unit] ?? Number.NaN),
+    0,
+  )
+  return whole !== text.replaceAll(' ', '') || !(ms >= 1) || ms > 2 ** 42 ? Number.NaN : Math.round(ms)
+}
 
 /** `16MiB`, `500kB`, `1048576` → bytes, above 0. */
 export const sizeBytes = z
   .union([z.string(), z.number()], { error: 'write bytes or a size with a unit, such as `64KiB` or `16MiB`' })
   .meta({ title: 'size', examples: ['64KiB', '16MiB', 1048576] })
   .transform((written, context) => {
-    const match = /^([0-9]+(?:\.[0-9]+)?)\s*([kmg]?i?b)?$/i.exec(String(written))
-    const bytes = match ? Number(match[1]) * (sizeUnitBytes[(match[2] ?? 'b').toLowerCase()] ?? Number.NaN) : Number.NaN
-    if (!Number.isSafeInteger(bytes) || bytes < 1) {
+    const bytes = parseSizeBytes(String(written))
+    if (Number.isNaN(bytes)) {
       context.addIssue(
         `\`${written}\` is not a size; write bytes or a number with a unit, such as \`64KiB\` or \`16MiB\``,
       )
@@ -50,6 +55,13 @@ export const sizeBytes = z
     }
     return bytes
   })
+
+/** @returns NaN for what is no size of at least a byte */
+export function parseSizeBytes(text: string): number {
+  const match = /^([0-9]+(?:\.[0-9]+)?)\s*([kmg]?i?b)?$/i.exec(text)
+  const bytes = match ? Number(match[1]) * (sizeUnitBytes[(match[2] ?? 'b').toLowerCase()] ?? Number.NaN) : Number.NaN
+  return Number.isSafeInteger(bytes) && bytes >= 1 ? bytes : Number.NaN
+}
 
 export interface ListenAddress {
   readonly host: string
@@ -121,6 +133,8 @@ const fileKinds: ReadonlyMap<string, FileKind> = new Map<string, FileKind>([
   ['table', 'structured'],
   ['aliases', 'structured'],
   ['body', 'structured'],
+  ['allowlist', 'structured'],
+  ['blocklist', 'structured'],
   ['token', 'text'],
   ['ca', 'text'],
   ['tls_cert', 'text'],
@@ -135,6 +149,8 @@ const fileKinds: ReadonlyMap<string, FileKind> = new Map<string, FileKind>([
 export function fileKindAt(path: ConfigPath): FileKind | undefined {
   const key = String(path.at(-1))
   if (!key.endsWith('_file')) return undefined
+  // Our own certificate is read from its files again and again.
+  if (path.length === 2 && path[0] === 'tls') return undefined
   return path.at(-2) === 'headers' ? 'text' : fileKinds.get(key.slice(0, -'_file'.length))
 }
 

@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { holdSection, onDelivery } from './hold-schema.ts'
-import { breaker, limitsShape } from './limits-schema.ts'
-import { priceSchema } from './price.ts'
+import { clientsShape, rateLimits } from './client-limits.ts'
+import { holdSection } from './hold-schema.ts'
+import { breaker } from './limits-schema.ts'
 import { durationMs, filePath, httpUrl, listenAddress, sizeBytes, slug } from './scalars.ts'
-import { upstreamJobSchema } from './upstream-job.ts'
+import { attemptsMeaning, namedUpstream, resultTtl, serviceSchema, timeouts } from './service-schema.ts'
 import { walletList } from './wallets.ts'
 
 /**
@@ -15,163 +15,7 @@ const MiB = 2 ** 20
 const minute = 60_000
 const hour = 60 * minute
 
-const headerName = z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'is not a header name: write letters, digits and `-`')
-/** By the time this is read, `Name_file` has become `Name`; editors see it as it was written. */
-const headerKey = z
-  .string()
-  .regex(/^[A-Za-z0-9-]{1,64}(?:_file)?$/, 'is not a header name: write letters, digits and `-`')
-const headerValue = z.string().regex(/^[\t\x20-\x7e]*$/, 'may hold only printable ASCII')
-const headers = z
-  .record(headerKey, headerValue)
-  .describe('Headers set on every request to the upstream; they replace what the client sent')
-const forwardHeaders = z.array(headerName).describe('Headers of the client that are passed on, besides the usual ones')
-
-/** A JSON Schema; compiled, and judged in full, by the catalog. */
-const jsonSchema = z.union([z.record(z.string(), z.unknown()), z.boolean()]).meta({ title: 'JSON Schema' })
-
 const listener = z.strictObject({ listen: listenAddress.describe('Where probes connect') })
-
-const upstreamShape = {
-  url: httpUrl.describe(
-    'Where the service runs. A path in it replaces the path of the request; `:name` and `*` are filled in',
-  ),
-  headers: headers.optional(),
-  forward_headers: forwardHeaders.optional(),
-  ...limitsShape,
-  ca: z
-    .string()
-    .describe('PEM certificates of the authorities to trust for this upstream, instead of the usual ones')
-    .optional(),
-  ca_file: filePath.optional(),
-}
-
-const namedUpstream = z.strictObject(upstreamShape)
-export type UpstreamInput = z.output<typeof namedUpstream>
-
-const upstreamRef = z
-  .union([
-    httpUrl.describe('A URL'),
-    z
-      .strictObject({
-        use: slug.describe('The name of an entry of `upstreams`'),
-        path: z
-          .string()
-          .regex(/^\//, 'must begin with `/`')
-          .describe('Path on that upstream; without it the path of the request')
-          .optional(),
-      })
-      .describe('An entry of `upstreams`, with the path on it'),
-    z.strictObject(upstreamShape).describe('An upstream of this service alone, written out'),
-  ])
-  .describe('Where requests go: a URL, an entry of `upstreams`, or both written out')
-
-const timeouts = z
-  .union([
-    durationMs,
-    z.strictObject({
-      total: durationMs.describe('The whole call').optional(),
-      first_byte: durationMs.describe('Until the answer begins').optional(),
-      idle: durationMs.describe('Between two pieces of the answer').optional(),
-    }),
-  ])
-  .describe('How long a call may take: one time for the whole call, or `{ total, first_byte, idle }`')
-
-const resultTtl = 'How long a stored result is kept for the buyer'
-const attemptsMeaning = 'Failed calls after which the payment is given up and due for a refund'
-
-const resultShape = {
-  ttl: durationMs.describe(resultTtl).optional(),
-  max_bytes: sizeBytes.describe('The largest result').optional(),
-}
-
-const requestSection = z.strictObject({
-  schema: jsonSchema.describe('JSON Schema (2020-12) of the body; defaults in it are filled in').optional(),
-  schema_file: filePath.optional(),
-  query: jsonSchema.describe('JSON Schema of the query parameters').optional(),
-  query_file: filePath.optional(),
-  content_type: z
-    .union([z.string(), z.array(z.string()).min(1)])
-    .describe('Media types taken; default `application/json` where the body is validated or priced, else any')
-    .optional(),
-  max_bytes: sizeBytes.describe('The largest body').optional(),
-  unknown_fields: z
-    .enum(['reject', 'allow'])
-    .default('reject')
-    .describe('What becomes of body fields and query parameters that the schema does not name'),
-})
-
-const formFile = z.strictObject({
-  file: filePath,
-  content_type: z.string().describe('Its media type; default `application/octet-stream`').optional(),
-})
-
-const example = z.strictObject({
-  title: z.string().describe('What it shows').optional(),
-  path: z
-    .string()
-    .regex(/^\//, 'must begin with `/`')
-    .describe('A path that the key matches, where the key has parameters')
-    .optional(),
-  query: z
-    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
-    .describe('The query parameters')
-    .optional(),
-  body: z.unknown().describe('The JSON body').optional(),
-  body_file: filePath.optional(),
-  form: z
-    .record(z.string(), z.union([z.string(), z.number(), z.boolean(), formFile]))
-    .describe('The fields of a multipart/form-data body')
-    .optional(),
-})
-
-export const serviceSchema = z.strictObject(
-  {
-    name: slug.describe('Its name in tokens, ledger and metrics; default: made from the path').optional(),
-    title: z.string().describe('A heading for people').optional(),
-    description: z.string().describe('A sentence for people').optional(),
-    upstream: upstreamRef,
-    price: priceSchema,
-    charge: z
-      .union([z.enum(['upfront', 'on_delivery']), onDelivery], { error: 'write `upfront` or `on_delivery`' })
-      .describe('When the money is taken: before the work, or once the result is stored')
-      .optional(),
-    request: requestSection.describe('What a request must look like').optional(),
-    result: z
-      .strictObject({
-        ...resultShape,
-        schema: jsonSchema.describe('JSON Schema that a JSON result must match to count as delivered').optional(),
-        schema_file: filePath.optional(),
-      })
-      .describe('What a result may look like and how long it is kept')
-      .optional(),
-    upstream_job: upstreamJobSchema
-      .describe('For an upstream that answers with an id and makes the result later; `timeout` is for all of it')
-      .optional(),
-    timeout: timeouts.optional(),
-    attempts: z.int().min(1).max(20).describe(attemptsMeaning).optional(),
-    stream: z
-      .boolean()
-      .describe('Send bytes on as they come, instead of once the whole result is stored')
-      .default(false),
-    allow_unframed: z
-      .boolean()
-      .describe('Take answers whose end is marked only by the end of the connection, which may be cut short unnoticed')
-      .default(false),
-    websocket: z.boolean().describe('Pass WebSocket upgrades through (free routes only)').default(false),
-    headers: headers.optional(),
-    forward_headers: forwardHeaders.optional(),
-    examples: z
-      .array(example)
-      .describe('Requests that are checked and priced at load, and shown to buyers')
-      .default([]),
-  },
-  {
-    error: ({ code }) => (code === 'invalid_type' ? 'write `{ upstream: …, price: … }`' : undefined),
-  },
-)
-
-export type ServiceInput = z.output<typeof serviceSchema>
-export type ExampleInput = z.output<typeof example>
 
 /** The whole file. Each service is also read on its own, so that one bad one does not hide the others. */
 export const fileSchema = z.strictObject({
@@ -185,6 +29,14 @@ export const fileSchema = z.strictObject({
     .prefault({})
     .describe('The operator’s listener: health, metrics, commands'),
   health: listener.describe('A second listener with /livez, /readyz and /metrics only, for probes').optional(),
+  tls: z
+    .strictObject({
+      cert_file: filePath.describe('Certificate and those between it and its authority, PEM; relative to this file'),
+      key_file: filePath.describe('Its private key, PEM'),
+    })
+    .describe('HTTPS (TLS 1.2 or newer) on `listen`; both files are taken up again when they change')
+    .optional(),
+  ...clientsShape,
   public_url: httpUrl.describe('How buyers reach the gateway, where it differs from `listen`').optional(),
   contact: z.string().describe('Where a buyer can ask for a refund: an address or a URL').optional(),
   data: z
@@ -254,6 +106,7 @@ export const fileSchema = z.strictObject({
         .describe('Requests'),
       attempts: z.int().min(1).max(20).describe(attemptsMeaning).default(3),
       breaker: breaker.optional(),
+      rate_limits: rateLimits.optional(),
     })
     .prefault({})
     .describe('What services take over that do not say otherwise'),

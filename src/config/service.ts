@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
+import { readRateLimits } from './client-limits.ts'
 import type {
   Charge,
   ExampleBody,
@@ -14,8 +15,9 @@ import { reason } from './files.ts'
 import { readLimits } from './limits.ts'
 import { nearest } from './nearest.ts'
 import type { ConfigPath } from './problem.ts'
-import { type ExampleInput, maxBodyBytes, type ServiceInput, type TopInput } from './schema.ts'
+import { maxBodyBytes, type TopInput } from './schema.ts'
 import { parsePattern, parseServiceKey, slugOf } from './service-key.ts'
+import type { ExampleInput, ServiceInput } from './service-schema.ts'
 import { readUpstreamJob } from './upstream-job.ts'
 
 /** One parsed service, its shared upstream and the defaults → {@link ServiceConfig}. */
@@ -75,6 +77,8 @@ export function readService(
     allowUnframed: input.allow_unframed,
     websocket: input.websocket,
     attempts: input.attempts ?? context.defaults.attempts,
+    rateLimits: readRateLimits(input.rate_limits, context.defaults.rate_limits),
+    access: { allowlist: input.allowlist, blocklist: input.blocklist ?? [] },
     result: {
       ttlMs: input.result?.ttl ?? context.defaults.result.ttl,
       maxBytes: input.result?.max_bytes ?? context.defaults.result.max_bytes,

@@ -11,7 +11,7 @@ import { WalletError } from '../ports/wallet.ts'
 import type { Price } from '../pricing/price.ts'
 import type { PriceSpec } from '../pricing/spec.ts'
 import type { Gateway } from './gateway.ts'
-import { commonHeaders, problemHead, problemType, writeHead } from './respond.ts'
+import { commonHeaders, ownHeaders, problemHead, problemType, writeHead } from './respond.ts'
 import type { RequestScope } from './scope.ts'
 
 /** A request that could be sold, and why it is not simply served. */
@@ -104,6 +104,7 @@ export function sendChallenge(
     'content-length': Buffer.byteLength(text),
     'cache-control': 'no-store',
     ...(invoice.development && { 'x-dev-wallet': '1' }),
+    ...ownHeaders,
     ...commonHeaders(scope, 'required'),
   })
   outgoing.end(incoming.method === 'HEAD' ? undefined : text)

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Service } from '../catalog/service.ts'
 import { GatewayError } from '../errors.ts'
 import type { ClientFacts, UpstreamEnd, UpstreamHead } from '../ports/upstream.ts'
+import { drained } from './back-pressure.ts'
 import type { Gateway } from './gateway.ts'
 import { couldNotConnect } from './redeem/call-health.ts'
 import type { Target } from './request/target.ts'
@@ -88,16 +89,6 @@ function grouped(flat: readonly string[]): Record<string, string[]> {
     groups[name] = group
   }
   return groups
-}
-
-function drained(outgoing: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      outgoing.off('drain', done).off('close', done)
-      resolve()
-    }
-    outgoing.on('drain', done).on('close', done)
-  })
 }
 
 function noAnswer(end: Extract<UpstreamEnd, { kind: 'fault' }>): GatewayError {

@@ -11,6 +11,7 @@ import type { Upstream } from '../ports/upstream.ts'
 import type { Events } from '../telemetry/events.ts'
 import type { DiskRoom } from './disk-room.ts'
 import type { HoldDesk } from './hold/hold-desk.ts'
+import type { ClientRules, ClientUse } from './limits/client-limits.ts'
 import type { Deliveries } from './redeem/deliveries.ts'
 import type { Jobs } from './redeem/jobs.ts'
 
@@ -33,6 +34,8 @@ export interface Gateway {
   readonly clock: Clock
   readonly random: (bytes: number) => Buffer
   readonly events: Events
+  /** What clients have used of their limits. */
+  readonly use: ClientUse
   readonly settings: GatewaySettings
 }
 
@@ -47,6 +50,7 @@ export interface GatewaySettings {
   /** Without a slash at the end; undefined: links are relative. */
   readonly publicUrl: string | undefined
   readonly contact: string | undefined
+  readonly clients: ClientRules
   /** Whether an absolute URL on the request line names this gateway. */
   readonly isOwnHost: (host: string) => boolean
 }

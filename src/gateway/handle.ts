@@ -11,6 +11,8 @@ import { mustBeDeliverable } from './deliverable.ts'
 import { forwardFree } from './forward-free.ts'
 import type { Gateway } from './gateway.ts'
 import { offerHeld } from './hold/offer-held.ts'
+import { limitChallenges, limitRequests, limitUnpaidBytes } from './limits/client-limits.ts'
+import { unpaidBody } from './limits/unpaid-body.ts'
 import { answerOptions } from './options.ts'
 import { quote } from './quote.ts'
 import { answerRedemption } from './redeem/answer.ts'
@@ -22,8 +24,8 @@ import { readTarget, type Target } from './request/target.ts'
 import type { RequestScope } from './scope.ts'
 
 /**
- * The request path, stage by stage: target → match → credential → body → redeem, or quote → challenge. Every refusal is
- * a GatewayError; nothing is sold or spent before the stage that says so.
+ * The request path, stage by stage: target → match → credential → limits → body → redeem, or quote → challenge. Every
+ * refusal is a GatewayError; nothing is sold or spent before the stage that says so.
  */
 export async function handle(
   gateway: Gateway,
@@ -37,7 +39,8 @@ export async function handle(
   const today = gateway.catalog().match(method, target)
   if (today.kind === 'service' && today.service.contract.price === 'free') {
     scope.service = today.service.name
-    const client = clientFacts(incoming, target)
+    limitRequests(gateway, scope, today.service, undefined)
+    const client = clientFacts(incoming, target, scope.clientAddress)
     return await forwardFree(gateway, incoming, outgoing, scope, { ...today, target, client })
   }
   scope.priced = today.kind !== 'none'
@@ -47,11 +50,14 @@ export async function handle(
   scope.service = service.name
   scope.priced = true
   scope.genuine = owner !== undefined
-  const request = await readRequest(scope, incoming, target, limitsOf(owner, service))
+  limitRequests(gateway, scope, service, owner?.token)
+  const allowance = owner ? undefined : unpaidBody(gateway, outgoing, scope, service)
+  const request = await readRequest(scope, incoming, target, { ...limitsOf(owner, service), allowance })
   const reason = owner ? await spend(gateway, incoming, outgoing, scope, owner, request) : reasonOf(verdict)
   if (!reason) return
   // From here on the answer is about a new payment; the one that came covers nothing.
   scope.genuine = false
+  if (owner) limitUnpaidBytes(gateway, scope, service, request.parts.body.length)
   await sell(gateway, incoming, outgoing, scope, today, request, reason)
 }
 
@@ -187,6 +193,7 @@ async function sell(
   const params = service.match(request.target) ?? new Map<string, string>()
   const { price } = quote(service.contract, { ...request.parts, params })
   await mustBeDeliverable(gateway, service)
+  limitChallenges(gateway, scope, service)
   const sale = { service, price, binding: request.binding, code, detail }
   const desk = service.config.charge.when === 'on_delivery' ? gateway.holdDesk() : undefined
   const challenge = desk

@@ -1,7 +1,9 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GatewayError } from '../errors.ts'
 import { priceRule, withRounding } from './challenge.ts'
 import type { Gateway } from './gateway.ts'
+import { limitRequests } from './limits/client-limits.ts'
+import { countedBody } from './limits/unpaid-body.ts'
 import { quote } from './quote.ts'
 import { headerLines } from './request/headers.ts'
 import { readRequest } from './request/read.ts'
@@ -13,7 +15,13 @@ import type { RequestScope } from './scope.ts'
  * @param url the service's own path and query
  * @throws GatewayError as the request itself would
  */
-export async function quoteRequest(gateway: Gateway, incoming: IncomingMessage, scope: RequestScope, url: string) {
+export async function quoteRequest(
+  gateway: Gateway,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  scope: RequestScope,
+  url: string,
+) {
   const target = readTarget(url, headerLines(incoming, 'host'), gateway.settings.isOwnHost)
   const match = gateway.catalog().match(incoming.method ?? 'GET', target)
   if (match.kind === 'none') throw new GatewayError('not_found')
@@ -24,9 +32,14 @@ export async function quoteRequest(gateway: Gateway, incoming: IncomingMessage, 
   }
   const { service, params } = match
   const { contract } = service
+  limitRequests(gateway, scope, service, undefined)
   if (contract.price === 'free')
     return { service: service.name, priceSats: 0, amountMsat: 0, price: { rule: 'free', lines: [], inputs: {} } }
-  const request = await readRequest(scope, incoming, target, { maxBytes: contract.maxBodyBytes, contract })
+  const request = await readRequest(scope, incoming, target, {
+    maxBytes: contract.maxBodyBytes,
+    contract,
+    allowance: countedBody(gateway, outgoing, scope, service),
+  })
   const { price } = quote(contract, { ...request.parts, params })
   const { unitMsat } = gateway.issuer
   const amountMsat = ((price.msat + unitMsat - 1n) / unitMsat) * unitMsat

@@ -15,6 +15,13 @@ export const corsHeaders: Readonly<Record<string, string>> = {
   'access-control-expose-headers': exposedHeaders,
 }
 
+/** Of answers that we wrote ourselves: nothing in them is a page, a script or a thing to guess the kind of. */
+export const ownHeaders: Readonly<Record<string, string>> = {
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+}
+
 /** Headers that every answer of the gateway carries. Call it last: it notes our share of the time. */
 export function commonHeaders(scope: RequestScope, money: MoneyStatus | undefined): Record<string, string> {
   scope.money = money
@@ -74,11 +81,37 @@ export function sendProblem(
     'content-type': problemType(incoming),
     'content-length': Buffer.byteLength(text),
     'cache-control': 'no-store',
+    ...ownHeaders,
     ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
     ...commonHeaders(scope, money?.status),
   })
-  outgoing.end(incoming.method === 'HEAD' ? undefined : text)
+  endUnread(incoming, outgoing, incoming.method === 'HEAD' ? undefined : text)
 }
+
+/** A client that is sending still has this long to notice an answer. */
+const lingerMs = 1_000
+
+/**
+ * Ends an answer whose request may not have been read whole. To close a connection with unread bytes on it would break
+ * it off, and the client might never see the answer; so what comes is thrown away for a moment first.
+ */
+function endUnread(incoming: IncomingMessage, outgoing: ServerResponse, text: string | undefined): void {
+  if (text === undefined || !isComing(incoming)) {
+    outgoing.end(text)
+    return
+  }
+  outgoing.write(text)
+  const end = (): void => {
+    clearTimeout(timer)
+    outgoing.end()
+  }
+  const timer = setTimeout(end, lingerMs)
+  incoming.once('end', end).once('close', end).resume()
+}
+
+/** Whether more of the body may come. */
+const isComing = ({ headers, complete }: IncomingMessage): boolean =>
+  !complete && ((headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined)
 
 export function problemHead(settings: GatewaySettings, code: ErrorCode, requestId: string) {
   const { title, status } = errorCatalogue[code]
@@ -103,9 +136,7 @@ export function writeHead(
   status: number,
   headers: OutgoingHttpHeaders,
 ): void {
-  const hasBody =
-    (incoming.headers['content-length'] ?? '0') !== '0' || incoming.headers['transfer-encoding'] !== undefined
-  outgoing.writeHead(status, hasBody && !incoming.complete ? { ...headers, connection: 'close' } : headers)
+  outgoing.writeHead(status, isComing(incoming) ? { ...headers, connection: 'close' } : headers)
 }
 
 const sentence = (text: string): string =>

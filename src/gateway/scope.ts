@@ -4,6 +4,8 @@ import type { ErrorCode, MoneyStatus } from '../errors.ts'
 export class RequestScope {
   readonly id: string
   readonly startedMs: number
+  /** Canonical; whom limits count this request against. */
+  readonly clientAddress: string
   /** Name of the service, once it is known. */
   service: string | undefined
   /** On a priced route every answer says what became of the money. */
@@ -18,8 +20,9 @@ export class RequestScope {
   #waitedMs = 0
   readonly #monotonicMs: () => number
 
-  constructor(id: string, monotonicMs: () => number) {
+  constructor(id: string, clientAddress: string, monotonicMs: () => number) {
     this.id = id
+    this.clientAddress = clientAddress
     this.#monotonicMs = monotonicMs
     this.startedMs = monotonicMs()
   }

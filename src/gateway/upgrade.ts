@@ -2,6 +2,8 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { GatewayError } from '../errors.ts'
 import type { Gateway } from './gateway.ts'
+import { clientAddress } from './limits/client-address.ts'
+import { limitRequests } from './limits/client-limits.ts'
 import { clientFacts, headerLines } from './request/headers.ts'
 import { readTarget } from './request/target.ts'
 
@@ -16,18 +18,22 @@ export function handleUpgrade(
   head: Buffer,
   requestId: string,
 ): void {
-  const target = readTarget(incoming.url ?? '', headerLines(incoming, 'host'), gateway.settings.isOwnHost)
+  const { clients, isOwnHost } = gateway.settings
+  const address = clientAddress(incoming, clients.addresses)
+  if (!clients.admits(address)) throw new GatewayError('client_refused')
+  const target = readTarget(incoming.url ?? '', headerLines(incoming, 'host'), isOwnHost)
   const match = gateway.catalog().match('GET', target)
   if (match.kind === 'none') throw new GatewayError('not_found')
   if (match.kind === 'wrong_method' || !match.service.config.websocket || match.service.contract.price !== 'free') {
     throw new GatewayError('bad_header', 'no WebSocket is offered at this path; send the request without Upgrade')
   }
   const { service, params } = match
+  limitRequests(gateway, { clientAddress: address }, service, undefined)
   const path = service.upstreamPath(target, params) ?? target.path
   gateway.upstream.upgrade(incoming, socket, head, {
     upstream: service.config.upstream,
     path: target.query === '' ? path : `${path}?${target.query}`,
-    client: clientFacts(incoming, target),
+    client: clientFacts(incoming, target, address),
     requestId,
   })
 }

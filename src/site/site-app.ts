@@ -6,11 +6,12 @@ import { priceRule } from '../gateway/challenge.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import { handleJob } from '../gateway/job-resource/handle-job.ts'
 import { quoteRequest } from '../gateway/quote-request.ts'
+import { ownHeaders } from '../gateway/respond.ts'
 import type { RequestScope } from '../gateway/scope.ts'
 
 export type SiteEnvironment = { Bindings: HttpBindings; Variables: { scope: RequestScope; gateway: Gateway } }
 
-const corsHeaders = { 'access-control-allow-origin': '*', 'cache-control': 'no-store' }
+const corsHeaders = { ...ownHeaders, 'access-control-allow-origin': '*', 'cache-control': 'no-store' }
 
 /** Public pages and machine-readable answers under the site prefix. Nothing here costs anything. */
 export function createSiteApp(prefix: string): Hono<SiteEnvironment> {
@@ -30,7 +31,7 @@ export function createSiteApp(prefix: string): Hono<SiteEnvironment> {
   })
   app.all('/quote/*', async (c) => {
     const url = (c.env.incoming.url ?? '').slice(prefix.length + '/quote'.length)
-    const answer = await quoteRequest(c.var.gateway, c.env.incoming, c.var.scope, url)
+    const answer = await quoteRequest(c.var.gateway, c.env.incoming, c.env.outgoing, c.var.scope, url)
     return c.json(answer, 200, corsHeaders)
   })
   app.all('/jobs/*', async (c) => {

@@ -2,6 +2,9 @@ import type { ErrorCode, MoneyStatus } from '../errors.ts'
 import type { HoldEvents } from './hold-events.ts'
 import type { WalletEvents } from './wallet-events.ts'
 
+/** The limits on what clients and tokens may ask for. */
+export type LimitName = 'challenges' | 'unpaid_bytes' | 'unpaid_bytes_at_once' | 'client' | 'token'
+
 /**
  * What happens in the shop, one function an event. Log lines and metrics are made from these and from nothing else; no
  * argument is ever a preimage, a token, an invoice or anything a buyer wrote.
@@ -28,6 +31,12 @@ export interface Events extends WalletEvents, HoldEvents {
   breaker(upstream: string, state: 'open' | 'half_open' | 'closed', by: string | undefined): void
   /** A paid call had its turn at an upstream, or gave up waiting for it. */
   queued(upstream: string, waitedMs: number): void
+  /** A request was answered 429. */
+  limited(limit: LimitName, service: string): void
+  /** Requests come through a proxy that the configuration does not name: limits per client do not tell them apart. */
+  proxyNotTrusted(): void
+  /** The files of our own TLS certificate changed. @param problem why they are not used; undefined when they are */
+  certificate(problem: unknown): void
   ledgerFailed(operation: string, cause: unknown): void
   /** The process ends while jobs run; the next one takes them up. */
   handedOver(jobs: number): void

@@ -55,6 +55,10 @@ export class Metrics {
     ['upstream'],
     callSeconds,
   )
+  readonly limited = this.#counter('limited_total', 'Requests answered 429, by the limit they met', [
+    'limit',
+    'service',
+  ])
   readonly ledgerErrors = this.#counter('ledger_errors_total', 'Ledger operations that failed', ['operation'])
   readonly paidWithoutResult = this.#counter('paid_without_result_total', 'Payments given up: the alert to set', [
     'service',

@@ -84,6 +84,18 @@ export function recordEvents(logger: Logger, metrics: Metrics): Events {
     queued(upstream, waitedMs) {
       metrics.queueSeconds.observe({ upstream }, waitedMs / 1000)
     },
+    limited(limit, service) {
+      metrics.limited.inc({ limit, service })
+    },
+    proxyNotTrusted() {
+      const text =
+        'a proxy in front names its clients in X-Forwarded-For, and `trusted_proxies` does not name the proxy: limits per client do not work'
+      logger.warn({ event: 'proxy_not_trusted' }, text)
+    },
+    certificate(problem) {
+      if (problem === undefined) logger.info({ event: 'certificate' }, 'the new TLS certificate is in use')
+      else logger.error({ event: 'certificate', reason: reason(problem) }, 'the changed TLS files are not used')
+    },
     ledgerFailed(operation, cause) {
       metrics.ledgerErrors.inc({ operation })
       logger.error({ event: 'ledger_failed', operation, reason: reason(cause) }, 'a ledger operation failed')

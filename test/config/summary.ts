@@ -13,6 +13,10 @@ export function summarise(config: Config, catalog: Catalog, directory: string): 
     listen: formatAddress(config.listen),
     admin: { listen: formatAddress(config.admin.listen), token: config.admin.token },
     health: config.health && formatAddress(config.health.listen),
+    tls: config.tls && Object.values(config.tls).map((file) => relative(directory, file)),
+    trustedProxies: config.trustedProxies,
+    access: hasAccess(config.access),
+    clients: summariseLimits(config),
     publicUrl: config.publicUrl,
     contact: config.contact,
     data: relative(directory, config.dataDir),
@@ -53,8 +57,27 @@ function summariseService(service: Service) {
     contentTypes: request.contentTypes,
     upstreamJob: config.upstreamJob,
     limits: `body ${contract.maxBodyBytes}, result ${result.maxBytes} for ${result.ttlMs} ms, ${config.attempts} attempts`,
+    rateLimits: hasSome(config.rateLimits),
+    access: hasAccess(config.access),
     flags: (['stream', 'allowUnframed', 'websocket'] as const).filter((flag) => config[flag]),
   }
+}
+
+const hasAccess = (access: Config['access']) => (access.allowlist || access.blocklist.length > 0 ? access : undefined)
+
+const hasSome = ({ perToken, perClient }: { perToken: unknown; perClient: unknown }) =>
+  perToken || perClient ? { perToken, perClient } : undefined
+
+const rateText = (rate: { readonly amount: number; readonly perMs: number } | undefined): string =>
+  rate ? `${rate.amount} in ${rate.perMs} ms` : 'no limit'
+
+/** Undefined where they are the usual ones. */
+function summariseLimits({ limits }: Config): string | undefined {
+  const { challenges, unpaidBytes, unpaidBytesAtOnce } = limits
+  const text = `challenges ${rateText(challenges)}, unpaid bytes ${rateText(unpaidBytes)}, ${unpaidBytesAtOnce} at once`
+  return text === 'challenges 120 in 300000 ms, unpaid bytes 268435456 in 60000 ms, 536870912 at once'
+    ? undefined
+    : text
 }
 
 /** Undefined where it is the usual one. */

@@ -6,10 +6,10 @@ import { mintTokenAs } from '../../l402/token.ts'
 import type { IssuedBy } from '../../ports/issuer.ts'
 import { type Challenge, issueFor, keepRevision, type Sale } from '../challenge.ts'
 import type { Gateway } from '../gateway.ts'
+import { clientPrefix } from '../limits/client-address.ts'
 import { requestHash } from '../redeem/request-hash.ts'
 import { type StoredRequest, sealRequest } from '../redeem/stored-request.ts'
 import type { RequestScope } from '../scope.ts'
-import { clientPrefix } from './client-prefix.ts'
 import type { HoldDesk } from './hold-desk.ts'
 
 const noHash = new Uint8Array(32)

@@ -2,7 +2,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import type { PaymentRecord } from '../../ports/ledger.ts'
 import type { Gateway } from '../gateway.ts'
 import type { Preferences } from '../request/prefer.ts'
-import { commonHeaders, writeHead } from '../respond.ts'
+import { commonHeaders, ownHeaders, writeHead } from '../respond.ts'
 import type { RequestScope } from '../scope.ts'
 import { describeJob, type JobDocument } from './status.ts'
 
@@ -43,6 +43,7 @@ export function sendDocument(
     'content-length': Buffer.byteLength(text),
     'cache-control': 'private, no-store',
     ...(document.retryAfterSeconds !== undefined && { 'retry-after': String(document.retryAfterSeconds) }),
+    ...ownHeaders,
     ...commonHeaders(scope, document.payment.status),
   })
   outgoing.end(incoming.method === 'HEAD' ? undefined : text)

@@ -4,6 +4,7 @@ import { judgeAppended } from '../../l402/caveats.ts'
 import type { GenuineToken } from '../../l402/token.ts'
 import { authorize } from '../authorize.ts'
 import type { Gateway } from '../gateway.ts'
+import { limitRequests } from '../limits/client-limits.ts'
 import { headerLines } from '../request/headers.ts'
 import { type Preferences, readPreferences } from '../request/prefer.ts'
 import type { RequestScope } from '../scope.ts'
@@ -39,6 +40,8 @@ export async function handleJob(
   if (!record || record.job.id !== id) throw new GatewayError('job_not_found')
   scope.genuine = true
   scope.service = record.service
+  const service = gateway.catalog().byName(record.service)
+  if (service) limitRequests(gateway, scope, service, token)
   const preferences = readPreferences(headerLines(incoming, 'prefer'))
   const view = await lookAt(gateway, outgoing, scope, { token, preferences, mayRun: method === 'GET' })
   if (result !== undefined) return await sendResult(gateway, incoming, outgoing, scope, token, view)

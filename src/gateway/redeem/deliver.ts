@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { MoneyStatus } from '../../errors.ts'
 import { reach } from '../../failpoints.ts'
+import { drained, finished } from '../back-pressure.ts'
 import { commonHeaders, writeHead } from '../respond.ts'
 import type { RequestScope } from '../scope.ts'
 import type { LiveAnswer, RunningJob } from './jobs.ts'
@@ -135,24 +136,8 @@ async function writePiece(outgoing: ServerResponse, piece: Uint8Array): Promise<
   const flowing = outgoing.write(piece)
   reach('data_delivered')
   if (flowing) return true
-  await either(outgoing, 'drain')
+  await drained(outgoing)
   return !outgoing.destroyed
-}
-
-async function finished(outgoing: ServerResponse): Promise<boolean> {
-  if (!outgoing.writableFinished && !outgoing.destroyed) await either(outgoing, 'finish')
-  return outgoing.writableFinished
-}
-
-/** Waits for the event, or for the connection to close. */
-function either(outgoing: ServerResponse, event: 'drain' | 'finish'): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      outgoing.off(event, done).off('close', done)
-      resolve()
-    }
-    outgoing.on(event, done).on('close', done)
-  })
 }
 
 /** @returns false when nothing came within the time */

@@ -6,6 +6,7 @@ import type { GenuineToken } from '../../l402/token.ts'
 import type { CallHealth } from '../../ports/guard.ts'
 import type { ClaimRequest, PaymentRecord } from '../../ports/ledger.ts'
 import { type Gateway, mismatchGraceMs } from '../gateway.ts'
+import { giveBackChallenges } from '../limits/client-limits.ts'
 import { type Quote, quote } from '../quote.ts'
 import { admit, type Waiting } from './admit.ts'
 import { claimRequest } from './claim-request.ts'
@@ -191,6 +192,7 @@ async function claim(
   const { job } = outcome
   reach('claimed')
   gateway.events.claimed({ service: terms.service, jobId: job.id, epoch: job.epoch }, terms.priceMsat, job.epoch === 1)
+  if (job.epoch === 1) giveBackChallenges(gateway, redemption.client.address)
   const { serving, params } = offer
   const { prepared } = offer.quote
   const body = prepared.encodeBody()

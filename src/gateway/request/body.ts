@@ -1,6 +1,7 @@
 import { createHash, hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../../errors.ts'
+import type { BodyAllowance } from '../limits/unpaid-body.ts'
 
 /** A request body, read whole. */
 export interface ReadBody {
@@ -9,16 +10,25 @@ export interface ReadBody {
   readonly sha256: string
 }
 
-/** The body has this long to arrive, however slowly it trickles. */
+/** The body has this long to arrive. */
 const bodyTimeoutMs = 120_000
+/** One that is slower than any line in use holds a connection and memory for nothing. */
+const slowestBytesPerSecond = 4096
+const slowGraceMs = 10_000
+const paceEveryMs = 1_000
 
 const sha256OfNothing = hash('sha256', '', 'hex')
 
 /**
  * Reads the body within `maxBytes`, hashing as it comes.
- * @throws GatewayError `body_too_large`, `body_timeout`, `bad_body`
+ * @param allowance asked before the body is read and for every piece of it
+ * @throws GatewayError `body_too_large`, `body_timeout`, `bad_body`, and what the allowance throws
  */
-export async function readBody(incoming: IncomingMessage, maxBytes: number): Promise<ReadBody> {
+export async function readBody(
+  incoming: IncomingMessage,
+  maxBytes: number,
+  allowance?: BodyAllowance,
+): Promise<ReadBody> {
   const { headers } = incoming
   const declared = headers['content-length'] === undefined ? undefined : Number(headers['content-length'])
   if (declared === undefined && headers['transfer-encoding'] === undefined) {
@@ -29,7 +39,8 @@ export async function readBody(incoming: IncomingMessage, maxBytes: number): Pro
     throw new GatewayError('bad_body', 'the only Transfer-Encoding that is accepted is `chunked`')
   }
   if (declared !== undefined && declared > maxBytes) throw tooLarge(maxBytes)
-  const chunks = await collect(incoming, maxBytes)
+  if (declared !== undefined) allowance?.declared(declared)
+  const chunks = await collect(incoming, maxBytes, allowance)
   const [only = Buffer.alloc(0), ...more] = chunks
   if (more.length === 0) return { bytes: only, sha256: hash('sha256', only, 'hex') }
   const hasher = createHash('sha256')
@@ -37,24 +48,32 @@ export async function readBody(incoming: IncomingMessage, maxBytes: number): Pro
   return { bytes: Buffer.concat(chunks), sha256: hasher.digest('hex') }
 }
 
-function collect(incoming: IncomingMessage, maxBytes: number): Promise<Buffer[]> {
+function collect(incoming: IncomingMessage, maxBytes: number, allowance: BodyAllowance | undefined): Promise<Buffer[]> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let length = 0
-    const timer = setTimeout(
-      () => finish(new GatewayError('body_timeout', 'the body took too long to arrive')),
-      bodyTimeoutMs,
-    )
-    const finish = (error?: GatewayError): void => {
-      clearTimeout(timer)
+    const begunMs = performance.now()
+    const pace = setInterval(() => {
+      const elapsedMs = performance.now() - begunMs
+      const least = ((elapsedMs - slowGraceMs) / 1000) * slowestBytesPerSecond
+      if (elapsedMs > bodyTimeoutMs || length < least)
+        finish(new GatewayError('body_timeout', 'the body took too long to arrive'))
+    }, paceEveryMs)
+    const finish = (error?: unknown): void => {
+      clearInterval(pace)
       incoming.off('data', onData).off('end', onEnd).off('close', onClose)
-      if (error) reject(error)
+      if (error !== undefined) reject(error as Error)
       else resolve(chunks)
     }
     const onData = (chunk: Buffer): void => {
       length += chunk.length
-      if (length > maxBytes) finish(tooLarge(maxBytes))
-      else chunks.push(chunk)
+      if (length > maxBytes) return finish(tooLarge(maxBytes))
+      try {
+        allowance?.received(chunk.length)
+        chunks.push(chunk)
+      } catch (refused) {
+        finish(refused)
+      }
     }
     const onEnd = (): void => finish()
     const onClose = (): void => finish(new GatewayError('bad_body', 'the body broke off'))

@@ -13,10 +13,11 @@ export function headerLines(incoming: IncomingMessage, name: string): string[] {
   return lines
 }
 
-export function clientFacts(incoming: IncomingMessage, target: Target): ClientFacts {
+/** @param address of the client, which is not always that of the connection */
+export function clientFacts(incoming: IncomingMessage, target: Target, address: string): ClientFacts {
   return {
     rawHeaders: incoming.rawHeaders,
-    address: incoming.socket.remoteAddress?.replace(/^::ffff:/, '') ?? 'unknown',
+    address,
     host: target.host,
     scheme: 'encrypted' in incoming.socket ? 'https' : 'http',
   }

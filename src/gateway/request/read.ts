@@ -4,6 +4,7 @@ import type { Contract } from '../../catalog/service.ts'
 import { GatewayError } from '../../errors.ts'
 import type { Binding } from '../../l402/caveats.ts'
 import type { ClientFacts } from '../../ports/upstream.ts'
+import type { BodyAllowance } from '../limits/unpaid-body.ts'
 import type { RequestScope } from '../scope.ts'
 import { readBody } from './body.ts'
 import { clientFacts, headerLines } from './headers.ts'
@@ -23,6 +24,13 @@ export interface WholeRequest {
   paymentRef(paymentHash: string): string
 }
 
+export interface BodyLimits {
+  readonly maxBytes: number
+  readonly contract: Contract
+  /** Undefined for a body that belongs to a payment. */
+  readonly allowance: BodyAllowance | undefined
+}
+
 /**
  * Reads the body under the limits of the service that the request or its token belongs to.
  * @throws GatewayError for a body that cannot be taken
@@ -31,7 +39,7 @@ export async function readRequest(
   scope: RequestScope,
   incoming: IncomingMessage,
   target: Target,
-  { maxBytes, contract }: { readonly maxBytes: number; readonly contract: Contract },
+  { maxBytes, contract, allowance }: BodyLimits,
 ): Promise<WholeRequest> {
   const method = incoming.method ?? 'GET'
   const encoding = incoming.headers['content-encoding']
@@ -40,7 +48,7 @@ export async function readRequest(
   }
   const mediaType = readMediaType(headerLines(incoming, 'content-type'))
   checkMediaType(contract.body, mediaType)
-  const body = await scope.wait(readBody(incoming, contract.body.kind === 'none' ? 0 : maxBytes))
+  const body = await scope.wait(readBody(incoming, contract.body.kind === 'none' ? 0 : maxBytes, allowance))
   const isForm = mediaType.essence === 'multipart/form-data'
   const binding: Binding = {
     method: method === 'HEAD' ? 'GET' : method,
@@ -54,7 +62,7 @@ export async function readRequest(
     method,
     binding,
     parts: { query: target.query, mediaType, body: body.bytes },
-    client: clientFacts(incoming, target),
+    client: clientFacts(incoming, target, scope.clientAddress),
     paymentRef: (paymentHash) => hash('sha256', Buffer.from(paymentHash, 'hex'), 'hex').slice(0, 16),
   }
 }

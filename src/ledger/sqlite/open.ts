@@ -104,12 +104,17 @@ function migrate(database: Database.Database): void {
 
 function checkVersion(database: Database.Database): void {
   const row = database.prepare('SELECT sqlite_version() AS version').get() as { version: string }
-  const parts = row.version.split('.').map(Number)
+  refuseOldSqlite(row.version)
+}
+
+/** @param version as `3.51.3` @throws OpenProblem */
+export function refuseOldSqlite(version: string): void {
+  const parts = version.split('.').map(Number)
   for (const [index, least] of oldestSqlite.entries()) {
     const part = parts[index] ?? 0
     if (part > least) return
     if (part < least)
-      throw new OpenProblem(`SQLite ${row.version} can lose data; ${oldestSqlite.join('.')} or newer is needed`)
+      throw new OpenProblem(`SQLite ${version} can lose data; ${oldestSqlite.join('.')} or newer is needed`)
   }
 }
 

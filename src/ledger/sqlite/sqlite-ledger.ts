@@ -1,19 +1,21 @@
 import type { Books } from '../../ports/books.ts'
 import { type Clock, systemClock } from '../../ports/clock.ts'
 import type { Holds } from '../../ports/holds.ts'
-import type {
-  CaptureRequest,
-  ClaimOutcome,
-  ClaimRequest,
-  FailRequest,
-  Frame,
-  KeyUse,
-  Ledger,
-  LedgerMeta,
-  OperatorOutcome,
-  PaymentRecord,
-  RevisionRecord,
+import {
+  type CaptureRequest,
+  type ClaimOutcome,
+  type ClaimRequest,
+  type FailRequest,
+  type Frame,
+  type KeyUse,
+  type Ledger,
+  LedgerError,
+  type LedgerMeta,
+  type OperatorOutcome,
+  type PaymentRecord,
+  type RevisionRecord,
 } from '../../ports/ledger.ts'
+import { networkFileSystem } from '../network-disk.ts'
 import { PointReader } from './point-reader.ts'
 import type { ReadName, WireClaim, WriteName } from './protocol.ts'
 import { SqliteBooks } from './sqlite-books.ts'
@@ -27,6 +29,8 @@ export interface SqliteLedgerOptions {
   readonly onDeath: (cause: unknown) => void
   /** Called while another process owns the ledger. */
   readonly onWaiting?: () => void
+  /** Names the network file system of a directory; undefined on a disk of this machine. */
+  readonly networkFileSystem?: (directory: string) => string | undefined
   /** Called after each commit. */
   readonly onCommit?: (operations: number, commitMs: number) => void
 }
@@ -45,6 +49,7 @@ export interface LedgerWithBooks extends Ledger {
 export async function openSqliteLedger(options: SqliteLedgerOptions, signal?: AbortSignal): Promise<LedgerWithBooks> {
   signal?.throwIfAborted()
   const { directory } = options
+  refuseNetwork(directory, (options.networkFileSystem ?? networkFileSystem)(directory))
   const writer = new WorkerClient(
     { role: 'writer', directory },
     {
@@ -68,6 +73,13 @@ export async function openSqliteLedger(options: SqliteLedgerOptions, signal?: Ab
   } finally {
     signal?.removeEventListener('abort', abort)
   }
+}
+
+/** @throws LedgerError */
+function refuseNetwork(directory: string, name: string | undefined): void {
+  if (name === undefined) return
+  const advice = 'put `data` on a disk of this machine'
+  throw new LedgerError('io', `${directory} is on ${name}, where SQLite can lose what was sold; ${advice}`)
 }
 
 /** Up to here a read is short enough for the caller's own thread. */

@@ -36,7 +36,8 @@ test('a buyer who pays gets the preimage when the result is stored, and the resu
   expect((await send(gateway, paid(request, ended.paid))).headers['l402-payment']).toBe('replayed')
   expect(upstream.calls).toHaveLength(1)
   expect(gateway.wallet.told).toEqual(['settle'])
-  expect((await gateway.running.context.ledger.read(ended.paid.paymentHash))?.state).toBe('settled')
+  const { ledger } = gateway.running.context
+  await expect.poll(async () => (await ledger.read(ended.paid.paymentHash))?.state).toBe('settled')
 })
 
 test.for([

@@ -1,0 +1,183 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { freePort } from '../cli/run.ts'
+import { type Payment, paid, payFor, send } from '../support/buyer.ts'
+import { behindProxy, from } from '../support/crowd.ts'
+import { type Served, startServe } from '../support/serve.ts'
+import { openUpstream, type TestUpstream } from '../support/upstream.ts'
+import { type FloodCounts, type FloodOptions, flood } from './support/flood.ts'
+
+/**
+ * A gateway in a process of its own under floods of requests that nobody pays for, while paid ones are redeemed at a
+ * steady pace. The figures are printed; what is asserted leaves room for a busy machine.
+ */
+const isLong = process.env.TURNPIKE_HOSTILE === 'long'
+const phaseMs = isLong ? 15_000 : 2_500
+const everyMs = 25
+const connections = 24
+const openInvoices = 400
+const request = { path: '/make', body: { prompt: 'a cat' } } as const
+
+const directory = mkdtempSync(join(tmpdir(), 'turnpike-flood-'))
+let upstream: TestUpstream
+let gateway: Served
+let adminUrl = ''
+
+beforeAll(async () => {
+  upstream = await openUpstream()
+  const [url, admin] = [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`]
+  adminUrl = admin
+  const file = join(directory, 'gateway.yaml')
+  writeFileSync(
+    file,
+    `${behindProxy}data: ./data
+lightning: { max_open_invoices: ${openInvoices} }
+log: { level: error }
+services:
+  POST /make:
+    name: make
+    upstream: ${upstream.url}
+    price: { per_char: { of: prompt, rate: 1 }, max: 50 }
+`,
+  )
+  gateway = await startServe({ file, url, adminUrl })
+})
+afterAll(async () => {
+  await gateway[Symbol.asyncDispose]()
+  await upstream[Symbol.asyncDispose]()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+const count = (phase: number): number => Math.ceil(phase / everyMs)
+
+/** Paid before the floods, which may leave no invoice for anyone. */
+const kept: Payment[] = []
+
+async function payments(wanted: number): Promise<Payment[]> {
+  const made: Payment[] = []
+  while (made.length < wanted) made.push(await payFor(gateway, request))
+  return made
+}
+
+/** Redeems at a steady pace, whatever the answers take. @returns how long each took, ms, sorted */
+async function redeem(tokens: readonly Payment[]): Promise<number[]> {
+  const begun = performance.now()
+  const times = await Promise.all(
+    tokens.map(async (token, index) => {
+      const at = begun + index * everyMs
+      await new Promise((resolve) => setTimeout(resolve, at - performance.now()))
+      const sent = performance.now()
+      const answer = await send(gateway, paid(request, token))
+      expect([answer.status, answer.headers['l402-payment']]).toEqual([200, 'spent'])
+      return performance.now() - sent
+    }),
+  )
+  return times.toSorted((a, b) => a - b)
+}
+
+const at = (times: readonly number[], share: number): number => times[Math.floor(times.length * share)] ?? Number.NaN
+const figures = (times: readonly number[]) =>
+  `p50 ${at(times, 0.5).toFixed(1)} ms, p99 ${at(times, 0.99).toFixed(1)} ms`
+
+async function metric(pattern: RegExp): Promise<number> {
+  const text = await (await fetch(`${adminUrl}/metrics`)).text()
+  return [...text.matchAll(pattern)].reduce((sum, [, value]) => sum + Number(value), 0)
+}
+
+const walletCalls = () => metric(/^turnpike_wallet_request_duration_seconds_count\{[^}]*\} ([0-9]+)$/gm)
+const challenges = () => metric(/^turnpike_challenges_total\{[^}]*\} ([0-9]+)$/gm)
+const memoryMiB = async () => (await metric(/^process_resident_memory_bytes ([0-9.e+]+)$/gm)) / 2 ** 20
+
+function rows(): Record<string, number> {
+  using database = Object.assign(new Database(join(directory, 'data/ledger.sqlite'), { readonly: true }), {
+    [Symbol.dispose]: () => database.close(),
+  })
+  const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all() as string[]
+  return Object.fromEntries(
+    tables.map((name) => [name, Number(database.prepare(`SELECT count(*) FROM "${name}"`).pluck().get())]),
+  )
+}
+
+interface Phase {
+  readonly times: readonly number[]
+  readonly counts: FloodCounts
+  readonly walletCalls: number
+  readonly challenges: number
+  /** Rows added by what was not paid. */
+  readonly rows: number
+}
+
+async function under(what: string, options: Pick<FloodOptions, 'clients' | 'bodyBytes'>): Promise<Phase> {
+  const tokens = kept.splice(0, count(phaseMs))
+  const before = { calls: await walletCalls(), challenges: await challenges(), rows: rows() }
+  const flooding = flood({ url: gateway.url, durationMs: phaseMs + 300, connections, ...options })
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  const [times, counts] = await Promise.all([redeem(tokens), flooding])
+  const after = rows()
+  // Each paid request is a payment, a job and a frame; all else belongs to the flood.
+  const others = Object.keys(after).filter((name) => !['payment', 'job', 'frame'].includes(name))
+  const grown = (name: string) => (after[name] ?? 0) - (before.rows[name] ?? 0)
+  const phase = {
+    times,
+    counts,
+    walletCalls: (await walletCalls()) - before.calls,
+    challenges: (await challenges()) - before.challenges,
+    rows: others.reduce((sum, name) => sum + Math.max(0, grown(name)), grown('payment') - tokens.length),
+  }
+  const total = Object.values(counts).reduce((sum, each) => sum + each, 0)
+  console.log(
+    `${what}: ${Math.round(total / (phaseMs / 1000))}/s ${JSON.stringify(counts)}; paid ${figures(times)}; wallet calls ${phase.walletCalls}, rows ${phase.rows}, ${(await memoryMiB()).toFixed(0)} MiB`,
+  )
+  return phase
+}
+
+describe('while nobody pays, those who have paid are served', { timeout: 120_000 }, () => {
+  let quiet: number[] = []
+  const bound = () => 2 * at(quiet, 0.99)
+  const perPhase = count(phaseMs)
+  /** For a machine that is busy with other things. */
+  const slackMs = 60
+
+  test('at a pace that is measured first', async () => {
+    kept.push(...(await payments(40 + 4 * perPhase)))
+    await redeem(kept.splice(0, 40))
+    quiet = await redeem(kept.splice(0, perPhase))
+    console.log(`quiet: paid ${figures(quiet)}`)
+    expect(quiet).toHaveLength(count(phaseMs))
+  })
+
+  test('one client floods: its challenges are those of its limit, and others buy', async () => {
+    const [phase] = await Promise.all([
+      under('one client', { clients: 'one', bodyBytes: 100 }),
+      (async () => {
+        await new Promise((resolve) => setTimeout(resolve, phaseMs / 2))
+        const honest = from('203.0.113.7', request)
+        const payment = await payFor(gateway, honest)
+        expect((await send(gateway, from('203.0.113.7', paid(request, payment)))).status).toBe(200)
+      })(),
+    ])
+    expect(Object.keys(phase.counts).filter((status) => !['402', '429', '503'].includes(status))).toEqual([])
+    expect(phase.counts[429]).toBeGreaterThan(100)
+    expect(phase.walletCalls).toBeLessThanOrEqual(120 + (24 * (phaseMs + 3_000)) / 60_000 + 1)
+    expect(phase.rows).toBe(0)
+    expect(at(phase.times, 0.99)).toBeLessThan(bound() + slackMs)
+  })
+
+  test('one client sends large bodies: they are not read any more', async () => {
+    const phase = await under('one client, bodies of 900 kB', { clients: 'another', bodyBytes: 900_000 })
+    expect(phase.counts[429]).toBeGreaterThan(10)
+    expect(at(phase.times, 0.99)).toBeLessThan(bound() + 4 * slackMs)
+    expect(await memoryMiB()).toBeLessThan(900)
+  })
+
+  test('many clients flood: invoices are those of the cap, and the ledger does not grow', async () => {
+    const phase = await under('many clients', { clients: 'many', bodyBytes: 100 })
+    expect(Object.keys(phase.counts).filter((status) => !['402', '429', '503'].includes(status))).toEqual([])
+    expect(phase.walletCalls).toBeLessThanOrEqual(openInvoices)
+    expect(phase.rows).toBe(0)
+    expect(at(phase.times, 0.99)).toBeLessThan(bound() + slackMs)
+  })
+})
