@@ -7,7 +7,14 @@ const rightsOf = (rights: readonly string[], caveats: readonly string[] = []) =>
 
 describe('the rights of a macaroon of lnd', () => {
   test('are enough and none too many as the manual bakes it', () => {
-    expect(rightsOf(bakedRights)).toEqual({ missing: [], missingToHold: holdRights, excess: [], spends: false, info: false, balance: false })
+    expect(rightsOf(bakedRights)).toEqual({
+      missing: [],
+      missingToHold: holdRights,
+      excess: [],
+      spends: false,
+      info: false,
+      balance: false,
+    })
   })
 
   test('are enough in wider words', () => {
@@ -36,7 +43,14 @@ describe('the rights of a macaroon of lnd', () => {
 
   test('that only look at the node are no excess, and are used', () => {
     const seeing = rightsOf([...bakedRights, 'info:read', 'offchain:read'])
-    expect(seeing).toEqual({ missing: [], missingToHold: holdRights, excess: [], spends: false, info: true, balance: true })
+    expect(seeing).toEqual({
+      missing: [],
+      missingToHold: holdRights,
+      excess: [],
+      spends: false,
+      info: true,
+      balance: true,
+    })
   })
 
   test.each(bakedRights)('without %s are too few', (right) => {
@@ -45,7 +59,10 @@ describe('the rights of a macaroon of lnd', () => {
 
   test('to hold payments are enough and none too many as the manual bakes them', () => {
     expect(rightsOf([...bakedRights, ...holdRights])).toMatchObject({ missing: [], missingToHold: [], excess: [] })
-    expect(holdBakeCommand.split(' ').filter((word) => word.startsWith('uri:'))).toEqual([...bakedRights, ...holdRights])
+    expect(holdBakeCommand.split(' ').filter((word) => word.startsWith('uri:'))).toEqual([
+      ...bakedRights,
+      ...holdRights,
+    ])
     expect(rightsOf(['invoices:read', 'invoices:write'])).toMatchObject({ missingToHold: [] })
     expect(rightsOf(['invoices:read'])?.missingToHold).toHaveLength(4)
   })
