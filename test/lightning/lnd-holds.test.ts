@@ -111,6 +111,37 @@ describe('an lnd that holds', () => {
     expect((await failure(wallet.createHoldInvoice(aHold(aSecret().paymentHash), soon()))).code).toBe('rejected')
   })
 
+  test('is asked nothing about what is no payment hash', async () => {
+    await using setting = await makeHolder()
+    const { wallet, lnd } = setting
+    const { paymentHash, preimage } = aSecret()
+    for (const wrong of ['', paymentHash.slice(2), `${paymentHash}00`, paymentHash.toUpperCase()]) {
+      for (const call of [
+        () => wallet.createHoldInvoice(aHold(wrong), soon()),
+        () => wallet.lookupHold(wrong, soon()),
+        () => wallet.holdStates(wrong, soon())[Symbol.asyncIterator]().next(),
+        () => wallet.settleHold(wrong, preimage, soon()),
+        () => wallet.cancelHold(wrong, soon()),
+      ])
+        expect((await failure(call())).code).toBe('rejected')
+    }
+    expect(lnd.calls).toEqual([])
+  })
+
+  test('tells why it settles or cancels nothing', async () => {
+    await using setting = await makeHolder()
+    const { wallet, lnd } = setting
+    const [unpaid, taken, gone] = [await opened(wallet), await opened(wallet), await opened(wallet)]
+    void lnd.holds.pay(taken.paymentHash)
+    await wallet.settleHold(taken.paymentHash, taken.preimage, soon())
+    await wallet.cancelHold(gone.paymentHash, soon())
+    const settle = ({ paymentHash, preimage }: typeof unpaid) => wallet.settleHold(paymentHash, preimage, soon())
+    expect((await failure(settle(unpaid))).message).toMatch(/still open/)
+    expect((await failure(settle(gone))).message).toMatch(/cancelled already/)
+    expect((await failure(settle(aSecret()))).message).toMatch(/no hold invoice/)
+    expect((await failure(wallet.cancelHold(taken.paymentHash, soon()))).message).toMatch(/taken already/)
+  })
+
   test('does not give an invoice of fewer blocks for one that is to be held longer', async () => {
     await using setting = await makeHolder()
     const { wallet } = setting
