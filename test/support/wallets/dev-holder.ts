@@ -25,13 +25,13 @@ async function makeDev(): Promise<HoldSubject> {
   }
 
   async function endOf(paymentHash: string): Promise<string | undefined> {
-    while (!over) {
+    for (;;) {
+      if (over) return undefined
       const hold = find(paymentHash)
       if (hold?.state === 'settled') return hold.preimage
       if (hold?.state !== 'accepted') return undefined
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
-    return undefined
   }
 
   async function payWith(wallet: DevWallet, paymentHash: string): Promise<Paying> {

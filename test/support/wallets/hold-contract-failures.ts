@@ -1,5 +1,4 @@
 import { expect } from 'vitest'
-import type { HoldWallet } from '#src/ports/hold-wallet.ts'
 import type { WalletErrorCode } from '#src/ports/wallet.ts'
 import { aMoment, failure, soon, withinMs } from './contract-steps.ts'
 import { aHold, aSecret, follow, type HoldCase, held, opened, patient, startedHolder } from './hold-contract-steps.ts'
@@ -27,51 +26,51 @@ async function again(call: () => Promise<void>): Promise<void> {
   }
 }
 
+const canRepeat = (call: 'settle' | 'cancel'): HoldCase => ({
+  name: `can ${call} again after the reply was lost`,
+  async run(subject) {
+    await using wallet = await startedHolder(subject)
+    const { paymentHash, preimage, ended } = await held(subject, wallet)
+    const end = () =>
+      call === 'settle' ? wallet.settleHold(paymentHash, preimage, soon()) : wallet.cancelHold(paymentHash, soon())
+    subject.loseReplyTo(call)
+    expect(['unavailable', 'timeout']).toContain((await failure(end())).code)
+    await again(() => end())
+    expect(await wallet.lookupHold(paymentHash, soon())).toBe(call === 'settle' ? 'settled' : 'cancelled')
+    expect(await ended).toBe(call === 'settle' ? preimage : undefined)
+  },
+})
+
+const decidesNothing = ([breakage, codes]: [string, readonly WalletErrorCode[]]): HoldCase => ({
+  name: `answers ${breakage} in time without deciding anything, and works again after it`,
+  async run(subject) {
+    await using wallet = await startedHolder(subject)
+    const { paymentHash, preimage, ended } = await held(subject, wallet)
+    subject.breakWith(breakage as Breakage)
+    const patienceMs = codes.includes('timeout') ? 700 : 8_000
+    for (const call of [
+      (signal: AbortSignal) => wallet.createHoldInvoice(aHold(aSecret().paymentHash), signal),
+      (signal: AbortSignal) => wallet.lookupHold(paymentHash, signal),
+      (signal: AbortSignal) => wallet.cancelHold(paymentHash, signal),
+      (signal: AbortSignal) => wallet.settleHold(paymentHash, preimage, signal),
+    ]) {
+      const begunMs = performance.now()
+      const thrown = await failure(call(withinMs(patienceMs)))
+      expect(codes).toContain(thrown.code)
+      expect(performance.now() - begunMs).toBeLessThan(patienceMs + 1_500)
+      for (const secret of [...subject.secrets(), preimage])
+        expect(`${thrown.message}${thrown.stack}`.includes(secret)).toBe(false)
+    }
+    expect(subject.stateOf(paymentHash)).toBe('accepted')
+    subject.breakWith(undefined)
+    await again(() => wallet.settleHold(paymentHash, preimage, withinMs(2_000)))
+    expect(await ended).toBe(preimage)
+  },
+})
+
 export const holdFailures: readonly HoldCase[] = [
-  ...(['settle', 'cancel'] as const).map(
-    (call): HoldCase => ({
-      name: `can ${call} again after the reply was lost`,
-      async run(subject) {
-        await using wallet = await startedHolder(subject)
-        const { paymentHash, preimage, ended } = await held(subject, wallet)
-        const end = (wallet: HoldWallet) =>
-          call === 'settle' ? wallet.settleHold(paymentHash, preimage, soon()) : wallet.cancelHold(paymentHash, soon())
-        subject.loseReplyTo(call)
-        expect(['unavailable', 'timeout']).toContain((await failure(end(wallet))).code)
-        await again(() => end(wallet))
-        expect(await wallet.lookupHold(paymentHash, soon())).toBe(call === 'settle' ? 'settled' : 'cancelled')
-        expect(await ended).toBe(call === 'settle' ? preimage : undefined)
-      },
-    }),
-  ),
-  ...Object.entries(breakages).map(
-    ([breakage, codes]): HoldCase => ({
-      name: `answers ${breakage} in time without deciding anything, and works again after it`,
-      async run(subject) {
-        await using wallet = await startedHolder(subject)
-        const { paymentHash, preimage, ended } = await held(subject, wallet)
-        subject.breakWith(breakage as Breakage)
-        const patienceMs = codes.includes('timeout') ? 700 : 8_000
-        for (const call of [
-          (signal: AbortSignal) => wallet.createHoldInvoice(aHold(aSecret().paymentHash), signal),
-          (signal: AbortSignal) => wallet.lookupHold(paymentHash, signal),
-          (signal: AbortSignal) => wallet.cancelHold(paymentHash, signal),
-          (signal: AbortSignal) => wallet.settleHold(paymentHash, preimage, signal),
-        ]) {
-          const begunMs = performance.now()
-          const thrown = await failure(call(withinMs(patienceMs)))
-          expect(codes, thrown.message).toContain(thrown.code)
-          expect(performance.now() - begunMs).toBeLessThan(patienceMs + 1_500)
-          for (const secret of [...subject.secrets(), preimage])
-            expect(`${thrown.message}${thrown.stack}`.includes(secret)).toBe(false)
-        }
-        expect(subject.stateOf(paymentHash)).toBe('accepted')
-        subject.breakWith(undefined)
-        await again(() => wallet.settleHold(paymentHash, preimage, withinMs(2_000)))
-        expect(await ended).toBe(preimage)
-      },
-    }),
-  ),
+  ...(['settle', 'cancel'] as const).map(canRepeat),
+  ...Object.entries(breakages).map(decidesNothing),
   {
     name: 'ends what follows a hold when it is told to, and when it is closed',
     async run(subject) {
