@@ -15,6 +15,7 @@ import {
   WalletError,
   type WalletHealth,
 } from '../../ports/wallet.ts'
+import { toIssuedHold } from '../hold-terms.ts'
 import { deriveNodeKey, deriveNonce, deriveSecrets, type NodeKey, readNonce } from './derivation.ts'
 import { DevHolds } from './dev-holds.ts'
 import { decodeInvoiceRef, encodeInvoiceRef } from './invoice-ref.ts'
@@ -106,13 +107,7 @@ class DevWallet implements PayingWallet, HoldWallet {
       this.#nodeKey.secretKey,
     )
     const hold = this.#holds.open({ paymentHash, bolt11, amountMsat, expiresAt: timestamp + expirySeconds })
-    return {
-      paymentHash,
-      bolt11: hold.bolt11,
-      amountMsat: hold.amountMsat,
-      expiresAt: hold.expiresAt,
-      ref: paymentHash,
-    }
+    return toIssuedHold('The development wallet', hold.bolt11, request)
   }
 
   async lookupHold(paymentHash: string, signal: AbortSignal): Promise<HoldState> {

@@ -63,9 +63,10 @@ export class LndHolds {
    * @throws WalletError `unauthorized`
    */
   async *states(paymentHash: string, signal: AbortSignal): AsyncGenerator<HoldState, void, void> {
+    const hash = hashBytes(paymentHash)
     let shown: HoldState | undefined
     try {
-      for await (const invoice of this.#rpc.subscribeSingle(hashBytes(paymentHash), signal)) {
+      for await (const invoice of this.#rpc.subscribeSingle(hash, signal)) {
         const state = states[invoice.state]
         if (isAhead(state, shown)) {
           shown = state

@@ -184,7 +184,7 @@ class LndWallet implements HoldWallet {
   }
 
   holdStates(paymentHash: string, signal: AbortSignal): AsyncIterable<HoldState> {
-    return this.#holds.states(paymentHash, AbortSignal.any([signal, this.#closing.signal]))
+    return this.#holds.states(paymentHash, signal)
   }
 
   settleHold(paymentHash: string, preimage: string, signal: AbortSignal): Promise<void> {

@@ -86,6 +86,7 @@ export class NwcHolds implements Disposable {
    * @throws WalletError `unauthorized`
    */
   async *states(paymentHash: string, signal: AbortSignal): AsyncGenerator<HoldState, void, void> {
+    hashBytes(paymentHash)
     using watch = this.#hints.watch(paymentHash, signal)
     let shown: HoldState | undefined
     while (!watch.ended) {

@@ -14,21 +14,9 @@ import {
 import { loadSync } from '@grpc/proto-loader'
 import { encodeInvoice } from '#src/bolt11/encode.ts'
 import type { Network } from '#src/ports/wallet.ts'
+import { type AddHoldInvoice, FakeLndHolds, type LndRow } from './fake-lnd-holds.ts'
+import { refusalOf } from './fake-lnd-rights.ts'
 import type { Lie } from './subject.ts'
-
-interface Row {
-  readonly r_preimage: Buffer
-  readonly r_hash: Buffer
-  readonly value_msat: string
-  readonly payment_request: string
-  readonly add_index: string
-  readonly expiry: string
-  creation_date: string
-  state: 'OPEN' | 'SETTLED' | 'CANCELED'
-  settle_index: string
-  settle_date: string
-  amt_paid_msat: string
-}
 
 interface AddInvoice {
   readonly value: string
@@ -43,7 +31,18 @@ interface Failure {
   readonly details: string
 }
 
+interface NewRow {
+  readonly hash: Buffer
+  /** Empty: not known here. */
+  readonly preimage: Buffer
+  readonly msat: bigint
+  readonly memo: string
+  readonly expiry: string
+  readonly cltv?: number | undefined
+}
+
 type Trouble = Failure | 'hang' | undefined
+type GeneralStream = ServerWritableStream<{ settle_index: string }, unknown>
 type AnyCall = { readonly metadata: { get(key: string): readonly unknown[] } }
 
 export interface FakeLndOptions {
@@ -58,23 +57,14 @@ export interface FakeLndOptions {
   readonly cannedInvoice?: (paymentHash: string) => string
 }
 
-/** The rights of lnd that a call takes, as its rpcserver.go has them. */
-const rightsOf: Readonly<Record<string, string>> = {
-  AddInvoice: 'invoices:write',
-  LookupInvoice: 'invoices:read',
-  SubscribeInvoices: 'invoices:read',
-  GetInfo: 'info:read',
-  ChannelBalance: 'offchain:read',
-}
-
 const networkNames: Readonly<Record<Network, string>> = { bc: 'mainnet', tb: 'testnet', tbs: 'signet', bcrt: 'regtest' }
 
 /**
- * An lnd as far as invoices go: gRPC over TLS from lnd's own lightning.proto, with lnd's codes, texts and order of
- * events. A service such as `invoicesrpc` is added to `#serve`.
+ * An lnd as far as invoices go: gRPC over TLS from lnd's own lightning.proto and invoices.proto, with lnd's codes, texts
+ * and order of events.
  */
 export class FakeLnd implements AsyncDisposable {
-  readonly invoices = new Map<string, Row>()
+  readonly invoices = new Map<string, LndRow>()
   /** The names of all calls. */
   readonly calls: string[] = []
   trouble: Trouble
@@ -84,6 +74,11 @@ export class FakeLnd implements AsyncDisposable {
   port = 0
   readonly #options: FakeLndOptions
   readonly #secretKey = randomBytes(32)
+  readonly holds = new FakeLndHolds({
+    invoices: this.invoices,
+    add: (request) => this.#addHold(request),
+    settled: (row) => this.#count(row),
+  })
   readonly #streams = new Set<ServerWritableStream<unknown, unknown>>()
   readonly #server = new Server()
   #added = 0
@@ -103,10 +98,7 @@ export class FakeLnd implements AsyncDisposable {
     const row = this.#row(paymentHash)
     if (row.state === 'OPEN') {
       row.state = 'SETTLED'
-      row.settle_index = String(++this.#settled)
-      row.settle_date = unixSeconds()
-      row.amt_paid_msat = row.value_msat
-      this.#publish(row)
+      this.#count(row)
     }
     return row.r_preimage.toString('hex')
   }
@@ -125,26 +117,39 @@ export class FakeLnd implements AsyncDisposable {
     this.#server.forceShutdown()
   }
 
-  #row(paymentHash: string): Row {
+  #row(paymentHash: string): LndRow {
     const row = this.invoices.get(paymentHash)
     if (!row) throw new Error('there is no such invoice')
     return row
   }
 
-  #publish(row: Row): void {
+  #count(row: LndRow): void {
+    row.settle_index = String(++this.#settled)
+    row.settle_date = unixSeconds()
+    row.amt_paid_msat = row.value_msat
+    this.#publish(row)
+  }
+
+  #publish(row: LndRow): void {
     for (const stream of this.#streams) stream.write(row)
   }
 
   async #serve(): Promise<void> {
     const folder = dirname(createRequire(import.meta.url).resolve('lightning/package.json'))
-    const proto = loadSync(join(folder, 'grpc/protos/lightning.proto'), {
-      defaults: true,
-      enums: String,
-      keepCase: true,
-      longs: String,
-      oneofs: true,
-    })
-    const { lnrpc } = loadPackageDefinition(proto) as unknown as { lnrpc: { Lightning: ServiceClientConstructor } }
+    const proto = loadSync(
+      ['lightning.proto', 'invoices.proto'].map((name) => join(folder, 'grpc/protos', name)),
+      {
+        defaults: true,
+        enums: String,
+        keepCase: true,
+        longs: String,
+        oneofs: true,
+      },
+    )
+    const { lnrpc, invoicesrpc } = loadPackageDefinition(proto) as unknown as {
+      lnrpc: { Lightning: ServiceClientConstructor }
+      invoicesrpc: { Invoices: ServiceClientConstructor }
+    }
     this.#server.addService(lnrpc.Lightning.service, {
       addInvoice: this.#unary('AddInvoice', (request: AddInvoice) => this.#add(request)),
       lookupInvoice: this.#unary('LookupInvoice', ({ r_hash }: { r_hash: Buffer }) => {
@@ -160,13 +165,23 @@ export class FakeLnd implements AsyncDisposable {
         const msat = this.#options.inboundMsat ?? 1_000_000_000n
         return { remote_balance: { sat: String(msat / 1000n), msat: String(msat) } }
       }),
-      subscribeInvoices: (call: ServerWritableStream<{ add_index: string; settle_index: string }, unknown>) => {
-        this.calls.push('SubscribeInvoices')
-        const trouble = this.trouble ?? this.#refusal('SubscribeInvoices', call)
-        if (trouble === 'hang') return
-        if (trouble) call.emit('error', trouble)
-        else this.#subscribe(call)
-      },
+      subscribeInvoices: this.#stream('SubscribeInvoices', (call: GeneralStream) => this.#subscribe(call)),
+    })
+    this.#server.addService(invoicesrpc.Invoices.service, {
+      addHoldInvoice: this.#unary('AddHoldInvoice', (request: AddHoldInvoice) => this.#lossy(this.holds.add(request))),
+      lookupInvoiceV2: this.#unary('LookupInvoiceV2', (request: { payment_hash: Buffer }) =>
+        this.holds.lookup(request.payment_hash),
+      ),
+      settleInvoice: this.#unary('SettleInvoice', (request: { preimage: Buffer }) =>
+        this.#lossy(this.holds.settle(request.preimage)),
+      ),
+      cancelInvoice: this.#unary('CancelInvoice', (request: { payment_hash: Buffer }) =>
+        this.#lossy(this.holds.cancel(request.payment_hash)),
+      ),
+      subscribeSingleInvoice: this.#stream(
+        'SubscribeSingleInvoice',
+        (call: ServerWritableStream<{ r_hash: Buffer }, LndRow>) => this.holds.subscribe(call),
+      ),
     })
     const { key, cert } = this.#options
     const tls = ServerCredentials.createSsl(null, [{ private_key: Buffer.from(key), cert_chain: Buffer.from(cert) }])
@@ -176,7 +191,7 @@ export class FakeLnd implements AsyncDisposable {
   }
 
   /** 0 replays nothing, as lnd defines it. */
-  #subscribe(call: ServerWritableStream<{ settle_index: string }, unknown>): void {
+  #subscribe(call: GeneralStream): void {
     const from = BigInt(call.request.settle_index)
     const settled = [...this.invoices.values()].filter(({ state }) => state === 'SETTLED')
     settled.sort((a, b) => Number(a.settle_index) - Number(b.settle_index))
@@ -184,6 +199,21 @@ export class FakeLnd implements AsyncDisposable {
     this.#streams.add(call)
     call.on('cancelled', () => this.#streams.delete(call))
     call.on('close', () => this.#streams.delete(call))
+  }
+
+  #lossy(reply: object): object {
+    this.beforeReply?.()
+    return reply
+  }
+
+  #stream<Asked, Told>(name: string, serve: (call: ServerWritableStream<Asked, Told>) => void) {
+    return (call: ServerWritableStream<Asked, Told>): void => {
+      this.calls.push(name)
+      const trouble = this.trouble ?? this.#refusal(name, call)
+      if (trouble === 'hang') return
+      if (trouble) call.emit('error', trouble)
+      else serve(call)
+    }
   }
 
   #unary<Request>(name: string, answer: (request: Request) => object | Failure) {
@@ -199,29 +229,34 @@ export class FakeLnd implements AsyncDisposable {
   }
 
   #refusal(name: string, call: AnyCall): Trouble {
-    const rights = this.#options.macaroons.get(String(call.metadata.get('macaroon')[0]))
-    if (!rights)
-      return { code: status.UNKNOWN, details: 'verification failed: signature mismatch after caveat verification' }
-    if (rights.includes(`uri:/lnrpc.Lightning/${name}`) || rights.includes(rightsOf[name] ?? '')) return undefined
-    return { code: status.UNKNOWN, details: 'permission denied' }
+    return refusalOf(this.#options.macaroons.get(String(call.metadata.get('macaroon')[0])), name)
   }
 
   #add(request: AddInvoice): object {
     const preimage = request.r_preimage.length > 0 ? request.r_preimage : randomBytes(32)
     const hash = createHash('sha256').update(preimage).digest()
-    const paymentHash = hash.toString('hex')
-    if (this.invoices.has(paymentHash)) {
+    if (this.invoices.has(hash.toString('hex')))
       return { code: status.UNKNOWN, details: 'invoice with payment hash already exists' }
-    }
     const msat = request.value_msat === '0' ? BigInt(request.value) * 1000n : BigInt(request.value_msat)
-    const expiry = Number(request.expiry) || 86_400
-    const paymentRequest =
-      this.#options.cannedInvoice?.(paymentHash) ?? this.#sign(paymentHash, msat, request.memo, expiry)
-    const row: Row = {
-      r_preimage: Buffer.from(preimage),
+    const { payment_request, add_index } = this.#write({ ...request, hash, preimage: Buffer.from(preimage), msat })
+    return this.#lossy({ r_hash: hash, payment_request, add_index })
+  }
+
+  #addHold(request: AddHoldInvoice): LndRow {
+    const cltv = Number(request.cltv_expiry) || undefined
+    return this.#write({ ...request, cltv, preimage: Buffer.alloc(0), msat: BigInt(request.value_msat) })
+  }
+
+  #write(invoice: NewRow): LndRow {
+    const { hash, preimage, msat } = invoice
+    const expiry = Number(invoice.expiry) || 86_400
+    const paymentHash = hash.toString('hex')
+    const text = this.#options.cannedInvoice?.(paymentHash) ?? this.#sign(paymentHash, expiry, invoice)
+    const row: LndRow = {
+      r_preimage: preimage,
       r_hash: hash,
       value_msat: String(msat),
-      payment_request: paymentRequest,
+      payment_request: text,
       add_index: String(++this.#added),
       expiry: String(expiry),
       creation_date: unixSeconds(),
@@ -232,21 +267,21 @@ export class FakeLnd implements AsyncDisposable {
     }
     this.invoices.set(paymentHash, row)
     this.#publish(row)
-    this.beforeReply?.()
-    return { r_hash: hash, payment_request: paymentRequest, add_index: row.add_index }
+    return row
   }
 
-  #sign(paymentHash: string, msat: bigint, description: string, expirySeconds: number): string {
+  #sign(paymentHash: string, expirySeconds: number, { msat, memo, cltv }: NewRow): string {
     const { lie } = this
     return encodeInvoice(
       {
         network: lie === 'network' ? 'bc' : (this.#options.network ?? 'bcrt'),
         amountMsat: lie === 'amount' ? msat + 1000n : msat,
-        description,
+        description: memo,
         paymentHash: lie === 'hash' ? randomBytes(32).toString('hex') : paymentHash,
         paymentSecret: randomBytes(32).toString('hex'),
         timestamp: Number(unixSeconds()),
         expirySeconds: lie === 'expiry' ? 1 : expirySeconds,
+        ...(cltv !== undefined && { minFinalCltvExpiry: cltv }),
       },
       this.#secretKey,
     )

@@ -4,6 +4,7 @@ import type { Network } from '#src/ports/wallet.ts'
 
 export interface FakeInvoice {
   readonly paymentHash: string
+  /** Empty where it is not known. */
   readonly preimage: string
   bolt11: string
   readonly amountMsat: bigint
@@ -46,9 +47,11 @@ export class FakeNode {
     readonly description: string
     readonly expirySeconds: number
     readonly reference?: string
+    /** Somebody else chose the preimage, which is not known here. */
+    readonly hold?: { readonly paymentHash: string; readonly blocks: number }
   }): FakeInvoice {
-    const preimage = randomBytes(32).toString('hex')
-    const paymentHash = hashOf(preimage)
+    const preimage = asked.hold ? '' : randomBytes(32).toString('hex')
+    const paymentHash = asked.hold?.paymentHash ?? hashOf(preimage)
     const createdAtMs = this.nowMs()
     const expirySeconds = this.lie?.expirySeconds ?? asked.expirySeconds
     const timestamp = Math.floor(createdAtMs / 1000)
@@ -60,6 +63,7 @@ export class FakeNode {
       paymentHash: this.lie?.paymentHash ?? paymentHash,
       timestamp,
       expirySeconds,
+      ...(asked.hold && { minFinalCltvExpiry: asked.hold.blocks }),
     })
     const invoice: FakeInvoice = {
       paymentHash,

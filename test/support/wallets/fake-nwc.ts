@@ -1,5 +1,6 @@
 import { type Event, finalizeEvent, generateSecretKey, getPublicKey, nip04, nip44 } from 'nostr-tools'
 import { type FakeInvoice, FakeNode } from './fake-node.ts'
+import { FakeNwcHolds, type FakeNwcHoldsOptions, type NwcHold } from './fake-nwc-holds.ts'
 import { NostrRelay } from './nostr-relay.ts'
 
 type Encryption = 'nip44_v2' | 'nip04'
@@ -14,9 +15,11 @@ export interface FakeNwcOptions {
   /** Leaves `state` out, as older wallets do. */
   readonly withoutState: boolean
   readonly network: string | undefined
+  readonly holds: Partial<Pick<FakeNwcHoldsOptions, 'lenient' | 'forgetful' | 'ignoresBlocks'>>
 }
 
-const receiveOnly = ['get_info', 'make_invoice', 'lookup_invoice']
+export const holdMethods = ['make_hold_invoice', 'settle_hold_invoice', 'cancel_hold_invoice']
+export const receiveOnly = ['get_info', 'make_invoice', 'lookup_invoice']
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 
 /** A wallet service (NIP-47) behind a relay of its own, with one connection; it does wrong what it is told to. */
@@ -30,6 +33,9 @@ export class FakeNwc implements AsyncDisposable {
   /** Answers in the place of the wallet; undefined: as usual. */
   instead: ((method: string, params: Record<string, unknown>) => Answer | 'silence' | 'garbage' | undefined) | undefined
   loseNextInvoice = false
+  /** The next request of this method is carried out, and the connection cut before the answer. */
+  loseReplyTo: string | undefined
+  readonly holds: FakeNwcHolds
   readonly #secret = generateSecretKey()
 
   constructor(options: Partial<FakeNwcOptions> = {}) {
@@ -40,8 +46,17 @@ export class FakeNwc implements AsyncDisposable {
       wholeSats: false,
       withoutState: false,
       network: 'regtest',
+      holds: {},
       ...options,
     }
+    this.holds = new FakeNwcHolds({
+      node: this.node,
+      lenient: false,
+      forgetful: false,
+      ignoresBlocks: false,
+      ...this.options.holds,
+      onChange: (hold) => this.#tellOf(hold),
+    })
   }
 
   get uri(): string {
@@ -118,6 +133,10 @@ export class FakeNwc implements AsyncDisposable {
     const known = event.pubkey === this.#client
     const answer = known ? (this.instead?.(method, params) ?? this.#carryOut(method, params)) : refuse('UNAUTHORIZED')
     if (answer === 'silence') return
+    if (method === this.loseReplyTo) {
+      this.loseReplyTo = undefined
+      return this.relay.drop()
+    }
     if (this.loseNextInvoice && method === 'make_invoice') {
       this.loseNextInvoice = false
       return this.relay.drop()
@@ -142,7 +161,14 @@ export class FakeNwc implements AsyncDisposable {
     const { methods, network, notifications, wholeSats } = this.options
     if (!methods.includes(method)) return refuse('RESTRICTED')
     if (method === 'get_info') return { result: { alias: 'fake', network, methods, notifications } }
+    const held = this.#carryOutHold(method, params)
+    if (held)
+      return 'refused' in held
+        ? refuse(held.refused)
+        : { result: method.startsWith('make') ? this.transactionOf(held.hold) : {} }
     if (method === 'lookup_invoice') {
+      const hold = this.holds.all.get(String(params.payment_hash))
+      if (hold) return { result: this.transactionOf(hold) }
       const invoice = this.node.invoices.get(String(params.payment_hash))
       return invoice ? { result: this.#transaction(invoice) } : refuse('NOT_FOUND')
     }
@@ -154,6 +180,32 @@ export class FakeNwc implements AsyncDisposable {
       expirySeconds: Number(params.expiry),
     })
     return { result: this.#transaction(invoice) }
+  }
+
+  #carryOutHold(method: string, params: Record<string, unknown>) {
+    if (method === 'make_hold_invoice') return this.holds.make(params)
+    if (method === 'settle_hold_invoice') return this.holds.settle(String(params.preimage))
+    if (method === 'cancel_hold_invoice') return this.holds.cancel(String(params.payment_hash))
+    return undefined
+  }
+
+  #tellOf(hold: NwcHold): void {
+    const type = { accepted: 'hold_invoice_accepted', settled: 'payment_received', failed: '', pending: '' }[hold.state]
+    if (this.options.notifications.includes(type)) this.notify(type, this.transactionOf(hold))
+  }
+
+  transactionOf({ invoice, state, preimage }: NwcHold): unknown {
+    const isOver = state === 'pending' && this.node.isExpired(invoice)
+    return {
+      type: 'incoming',
+      state: isOver ? 'expired' : state,
+      invoice: invoice.bolt11,
+      payment_hash: invoice.paymentHash,
+      preimage,
+      amount: Number(invoice.amountMsat),
+      expires_at: invoice.expiresAt,
+      settled_at: state === 'settled' ? now() : null,
+    }
   }
 
   #transaction(invoice: FakeInvoice): unknown {

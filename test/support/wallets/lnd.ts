@@ -3,6 +3,7 @@ import { status } from '@grpc/grpc-js'
 import { openLndWallet } from '#src/lightning/lnd/lnd-wallet.ts'
 import { systemClock } from '#src/ports/clock.ts'
 import { FakeLnd, type FakeLndOptions } from './fake-lnd.ts'
+import type { LndRow } from './fake-lnd-holds.ts'
 import { Link } from './link.ts'
 import { bakedRights, bakeMacaroon } from './lnd-macaroon.ts'
 import type { Breakage, FakeWalletServer, SetupFault, WalletSubject, WalletUnderTest } from './subject.ts'
@@ -79,11 +80,14 @@ function fakeServer(lnd: FakeLnd, link: Link, macaroon: string): LndSubject['fak
     connections: () => link.connections,
     secrets: () => [
       macaroon,
-      ...[...lnd.invoices.values()].flatMap((row) => [row.r_preimage.toString('hex'), row.payment_request]),
+      ...[...lnd.invoices.values()].flatMap((row) => [...preimageOf(row), row.payment_request]),
     ],
     [Symbol.asyncDispose]: () => lnd[Symbol.asyncDispose](),
   }
 }
+
+/** lnd does not know that of a hold invoice before it is settled. */
+const preimageOf = ({ r_preimage }: LndRow): string[] => (r_preimage.length > 0 ? [r_preimage.toString('hex')] : [])
 
 function troubleOf(breakage: Breakage | undefined): FakeLnd['trouble'] {
   switch (breakage) {

@@ -20,7 +20,7 @@ const answers: Readonly<Record<Exclude<Breakage, 'half-open'>, NonNullable<FakeN
   garbage: () => 'garbage',
 }
 
-function asServer(fake: FakeNwc): FakeWalletServer {
+export function asServer(fake: FakeNwc): FakeWalletServer {
   return {
     settle: async (paymentHash) => fake.settle(paymentHash),
     expire: (paymentHash) => fake.node.expire(paymentHash),
@@ -40,7 +40,7 @@ function asServer(fake: FakeNwc): FakeWalletServer {
     connections: () => fake.relay.connections,
     secrets: () => [
       fake.clientSecret,
-      ...[...fake.node.invoices.values()].flatMap(({ preimage, bolt11 }) => [preimage, bolt11]),
+      ...[...fake.node.invoices.values()].flatMap(({ preimage, bolt11 }) => [preimage, bolt11]).filter(Boolean),
     ],
     [Symbol.asyncDispose]: () => fake[Symbol.asyncDispose](),
   }
