@@ -143,7 +143,7 @@ describe('while nobody pays, those who have paid are served', { timeout: 120_000
   const bound = () => 2 * at(quiet, 0.99)
   const perPhase = count(phaseMs)
   /** For a machine that is busy with other things. */
-  const slackMs = 60
+  const slackMs = 150
 
   test('at a pace that is measured first', async () => {
     kept.push(...(await payments(40 + 4 * perPhase)))
@@ -175,7 +175,7 @@ describe('while nobody pays, those who have paid are served', { timeout: 120_000
   test('one client sends large bodies: they are not read any more', async () => {
     const phase = await under('one client, bodies of 900 kB', { clients: 'another', bodyBytes: 900_000 })
     expect(phase.counts[429]).toBeGreaterThan(10)
-    expect(at(later(phase.times), 0.99)).toBeLessThan(bound() + 4 * slackMs)
+    expect(at(later(phase.times), 0.99)).toBeLessThan(bound() + 500)
     expect(await memoryMiB()).toBeLessThan(900)
   })
 
