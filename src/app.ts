@@ -7,6 +7,7 @@ import { GatewayError } from './errors.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { handle } from './gateway/handle.ts'
 import { clientAddress, isOwnMachine } from './gateway/limits/client-address.ts'
+import { delayRefusal } from './gateway/limits/slow-refusal.ts'
 import { observe } from './gateway/observe.ts'
 import { ownHeaders, problemOf, sendProblem } from './gateway/respond.ts'
 import { RequestScope } from './gateway/scope.ts'
@@ -65,26 +66,27 @@ async function sell(c: C): Promise<Response> {
   try {
     await handle(gateway, incoming, outgoing, scope)
   } catch (thrown) {
-    answer(gateway, incoming, outgoing, scope, thrown)
+    await answer(gateway, incoming, outgoing, scope, thrown)
   }
   return RESPONSE_ALREADY_SENT
 }
 
 /** Errors of the site's routes. */
-function answerError(thrown: unknown, c: C): Response {
+async function answerError(thrown: unknown, c: C): Promise<Response> {
   const { incoming, outgoing } = c.env
-  answer(c.var.gateway, incoming, outgoing, c.var.scope, thrown)
+  await answer(c.var.gateway, incoming, outgoing, c.var.scope, thrown)
   return RESPONSE_ALREADY_SENT
 }
 
-function answer(
+async function answer(
   gateway: Gateway,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   scope: RequestScope,
   thrown: unknown,
-): void {
+): Promise<void> {
   const error = problemOf(thrown)
+  await delayRefusal(gateway, outgoing, scope, error)
   if (error.code === 'internal') gateway.events.unexpected('a request failed unexpectedly', thrown, scope.id)
   if (error.code === 'ledger_unavailable') gateway.events.ledgerFailed('request', error.cause)
   // After the head was sent, only a broken connection can still say that the answer is not whole.

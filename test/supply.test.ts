@@ -23,8 +23,8 @@ describe('what is installed', () => {
     expect(names.length).toBeGreaterThan(0)
     expect(names.filter((name) => manifest.allowScripts?.[name] !== false)).toEqual([])
     // npm finds what this one would build by looking into it.
-    expect(Object.entries(manifest.allowScripts ?? {}).toSorted()).toEqual(
-      [...new Set([...names, 'better-sqlite3'])].toSorted().map((name) => [name, false]),
+    expect(Object.fromEntries(Object.entries(manifest.allowScripts ?? {}))).toEqual(
+      Object.fromEntries([...names, 'better-sqlite3'].map((name) => [name, false])),
     )
   })
 
@@ -32,7 +32,7 @@ describe('what is installed', () => {
     expect(dependencies.length).toBeGreaterThan(100)
     expect(
       dependencies
-        .filter(([, { integrity, link, dev }]) => !dev && !link && !/^sha512-/.test(integrity ?? ''))
+        .filter(([, { integrity, link, dev }]) => !dev && !link && !(integrity ?? '').startsWith('sha512-'))
         .map(([path]) => path),
     ).toEqual([])
   })

@@ -12,6 +12,7 @@ import { forwardFree } from './forward-free.ts'
 import type { Gateway } from './gateway.ts'
 import { offerHeld } from './hold/offer-held.ts'
 import { limitChallenges, limitRequests, limitUnpaidBytes } from './limits/client-limits.ts'
+import { judgeUnpaid } from './limits/turnstile.ts'
 import { unpaidBody } from './limits/unpaid-body.ts'
 import { answerOptions } from './options.ts'
 import { quote } from './quote.ts'
@@ -191,7 +192,8 @@ async function sell(
 ): Promise<void> {
   const service = offered(today)
   const params = service.match(request.target) ?? new Map<string, string>()
-  const { price } = quote(service.contract, { ...request.parts, params })
+  const judge = () => quote(service.contract, { ...request.parts, params })
+  const { price } = await judgeUnpaid(gateway, outgoing, scope, request.parts.body.length, judge)
   await mustBeDeliverable(gateway, service)
   limitChallenges(gateway, scope, service)
   const sale = { service, price, binding: request.binding, code, detail }

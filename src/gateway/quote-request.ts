@@ -3,6 +3,7 @@ import { GatewayError } from '../errors.ts'
 import { priceRule, withRounding } from './challenge.ts'
 import type { Gateway } from './gateway.ts'
 import { limitRequests } from './limits/client-limits.ts'
+import { judgeUnpaid } from './limits/turnstile.ts'
 import { countedBody } from './limits/unpaid-body.ts'
 import { quote } from './quote.ts'
 import { headerLines } from './request/headers.ts'
@@ -40,7 +41,8 @@ export async function quoteRequest(
     contract,
     allowance: countedBody(gateway, outgoing, scope, service),
   })
-  const { price } = quote(contract, { ...request.parts, params })
+  const judge = () => quote(contract, { ...request.parts, params })
+  const { price } = await judgeUnpaid(gateway, outgoing, scope, request.parts.body.length, judge)
   const { unitMsat } = gateway.issuer
   const amountMsat = ((price.msat + unitMsat - 1n) / unitMsat) * unitMsat
   return {

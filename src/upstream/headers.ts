@@ -87,7 +87,7 @@ export function incomingHeaders(rawHeaders: readonly string[], free: boolean): s
     const name = (rawHeaders[at] ?? '').toLowerCase()
     if (hopByHop.has(name) || nominated.has(name) || name === 'set-cookie' || name === 'www-authenticate') continue
     if (name.startsWith('access-control-') || name.startsWith('l402-') || name === 'x-request-id') continue
-    if (!free && pricedDropped.has(name)) continue
+    if (!free && (pricedDropped.has(name) || instructsCaches(name))) continue
     // Node refuses to send such a line, and a stored result must never become unsendable.
     if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name) || /[^\t\x20-\x7e\x80-\xff]/.test(rawHeaders[at + 1] ?? '')) continue
     out.push(rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '')
@@ -109,6 +109,10 @@ const pricedDropped = new Set([
   'pragma',
   'server-timing',
 ])
+
+/** What some caches obey before Cache-Control: a paid result would be kept, and given to anyone, on such a word. */
+const instructsCaches = (name: string): boolean =>
+  name.startsWith('x-accel-') || name.endsWith('cache-control') || /^(?:surrogate|edge|akamai)-control$/.test(name)
 
 function connectionNominated(rawHeaders: readonly string[]): Set<string> {
   const names = new Set<string>()

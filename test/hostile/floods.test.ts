@@ -15,7 +15,7 @@ import { type FloodCounts, type FloodOptions, flood } from './support/flood.ts'
  * steady pace. The figures are printed; what is asserted leaves room for a busy machine.
  */
 const isLong = process.env.TURNPIKE_HOSTILE === 'long'
-const phaseMs = isLong ? 15_000 : 2_500
+const phaseMs = isLong ? 20_000 : 3_000
 const everyMs = 25
 const connections = 24
 const openInvoices = 400
@@ -62,10 +62,10 @@ async function payments(wanted: number): Promise<Payment[]> {
   return made
 }
 
-/** Redeems at a steady pace, whatever the answers take. @returns how long each took, ms, sorted */
+/** Redeems at a steady pace, whatever the answers take. @returns how long each took, ms */
 async function redeem(tokens: readonly Payment[]): Promise<number[]> {
   const begun = performance.now()
-  const times = await Promise.all(
+  return await Promise.all(
     tokens.map(async (token, index) => {
       const at = begun + index * everyMs
       await new Promise((resolve) => setTimeout(resolve, at - performance.now()))
@@ -75,10 +75,12 @@ async function redeem(tokens: readonly Payment[]): Promise<number[]> {
       return performance.now() - sent
     }),
   )
-  return times.toSorted((a, b) => a - b)
 }
 
-const at = (times: readonly number[], share: number): number => times[Math.floor(times.length * share)] ?? Number.NaN
+const at = (times: readonly number[], share: number): number =>
+  times.toSorted((a, b) => a - b)[Math.floor(times.length * share)] ?? Number.NaN
+/** Without those of the first second, in which each flood uses up what its limit holds. */
+const later = (times: readonly number[]): readonly number[] => times.slice(1000 / everyMs)
 const figures = (times: readonly number[]) =>
   `p50 ${at(times, 0.5).toFixed(1)} ms, p99 ${at(times, 0.99).toFixed(1)} ms`
 
@@ -87,8 +89,10 @@ async function metric(pattern: RegExp): Promise<number> {
   return [...text.matchAll(pattern)].reduce((sum, [, value]) => sum + Number(value), 0)
 }
 
-const walletCalls = () => metric(/^turnpike_wallet_request_duration_seconds_count\{[^}]*\} ([0-9]+)$/gm)
+const walletCalls = () =>
+  metric(/^turnpike_wallet_call_duration_seconds_count\{[^}]*operation="create"[^}]*\} ([0-9]+)$/gm)
 const challenges = () => metric(/^turnpike_challenges_total\{[^}]*\} ([0-9]+)$/gm)
+const openNow = () => metric(/^turnpike_open_invoices\{[^}]*\} ([0-9]+)$/gm)
 const memoryMiB = async () => (await metric(/^process_resident_memory_bytes ([0-9.e+]+)$/gm)) / 2 ** 20
 
 function rows(): Record<string, number> {
@@ -129,7 +133,7 @@ async function under(what: string, options: Pick<FloodOptions, 'clients' | 'body
   }
   const total = Object.values(counts).reduce((sum, each) => sum + each, 0)
   console.log(
-    `${what}: ${Math.round(total / (phaseMs / 1000))}/s ${JSON.stringify(counts)}; paid ${figures(times)}; wallet calls ${phase.walletCalls}, rows ${phase.rows}, ${(await memoryMiB()).toFixed(0)} MiB`,
+    `${what}: ${Math.round(total / (phaseMs / 1000))}/s ${JSON.stringify(counts)}; paid ${figures(times)}, after 1 s ${figures(later(times))}; wallet calls ${phase.walletCalls}, rows ${phase.rows}, ${(await memoryMiB()).toFixed(0)} MiB`,
   )
   return phase
 }
@@ -139,7 +143,7 @@ describe('while nobody pays, those who have paid are served', { timeout: 120_000
   const bound = () => 2 * at(quiet, 0.99)
   const perPhase = count(phaseMs)
   /** For a machine that is busy with other things. */
-  const slackMs = 60
+  const slackMs = 150
 
   test('at a pace that is measured first', async () => {
     kept.push(...(await payments(40 + 4 * perPhase)))
@@ -161,23 +165,27 @@ describe('while nobody pays, those who have paid are served', { timeout: 120_000
     ])
     expect(Object.keys(phase.counts).filter((status) => !['402', '429', '503'].includes(status))).toEqual([])
     expect(phase.counts[429]).toBeGreaterThan(100)
+    expect(phase.walletCalls).toBeGreaterThan(100)
     expect(phase.walletCalls).toBeLessThanOrEqual(120 + (24 * (phaseMs + 3_000)) / 60_000 + 1)
-    expect(phase.rows).toBe(0)
-    expect(at(phase.times, 0.99)).toBeLessThan(bound() + slackMs)
+    // Those of the one who bought: a payment and its entry in the books.
+    expect(phase.rows).toBe(2)
+    expect(at(later(phase.times), 0.99)).toBeLessThan(bound() + slackMs)
   })
 
   test('one client sends large bodies: they are not read any more', async () => {
     const phase = await under('one client, bodies of 900 kB', { clients: 'another', bodyBytes: 900_000 })
     expect(phase.counts[429]).toBeGreaterThan(10)
-    expect(at(phase.times, 0.99)).toBeLessThan(bound() + 4 * slackMs)
+    expect(at(later(phase.times), 0.99)).toBeLessThan(bound() + 500)
     expect(await memoryMiB()).toBeLessThan(900)
   })
 
   test('many clients flood: invoices are those of the cap, and the ledger does not grow', async () => {
     const phase = await under('many clients', { clients: 'many', bodyBytes: 100 })
     expect(Object.keys(phase.counts).filter((status) => !['402', '429', '503'].includes(status))).toEqual([])
+    expect(phase.walletCalls).toBeGreaterThan(0)
+    expect(await openNow()).toBeLessThanOrEqual(openInvoices)
     expect(phase.walletCalls).toBeLessThanOrEqual(openInvoices)
     expect(phase.rows).toBe(0)
-    expect(at(phase.times, 0.99)).toBeLessThan(bound() + slackMs)
+    expect(at(later(phase.times), 0.99)).toBeLessThan(bound() + slackMs)
   })
 })

@@ -96,6 +96,29 @@ describe('a page of any origin', () => {
     }
   })
 
+  test('is told by none of our own answers what else they could be, and by no result', async () => {
+    const made = { path: '/make', body: {} }
+    const own = [
+      await send(gateway, made),
+      await send(gateway, { path: '/nothing' }),
+      await send(gateway, { path: '/l402/services' }),
+      await send(gateway, { path: '/l402/quote/make', body: {} }),
+      await send(gateway, { path: '/l402/jobs/0' }),
+      await send(gateway, { path: '/l402/problems/not_found' }),
+    ]
+    expect(own.map(({ status }) => status)).toEqual([402, 404, 200, 200, 401, 200])
+    for (const { headers } of own) {
+      expect(headers).toMatchObject({
+        'x-content-type-options': 'nosniff',
+        'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+        'referrer-policy': 'no-referrer',
+        'cache-control': 'no-store',
+      })
+    }
+    const result = await send(gateway, paid(made, await payFor(gateway, made)))
+    expect(result.headers['content-security-policy']).toBeUndefined()
+  })
+
   test('is never told by an upstream whom it may share with', async () => {
     upstream.answer = answerWith(200, '', {
       'access-control-allow-origin': 'https://evil.example',

@@ -133,7 +133,7 @@ test('files that do not fit together, or are gone, change nothing until they are
   put('server')
   const [used, told]: [string[], boolean[]] = [[], []]
   const changed = { cert: readFileSync(fixture('lnd.pem'), 'utf8'), key: readFileSync(fixture('lnd-key.pem'), 'utf8') }
-  using _watch = watchTlsFiles(
+  using watch = watchTlsFiles(
     { certFile, keyFile },
     ({ cert }) => void used.push(cert),
     (problem) => void told.push(problem === undefined),
@@ -149,4 +149,5 @@ test('files that do not fit together, or are gone, change nothing until they are
   writeFileSync(keyFile, changed.key)
   await expect.poll(() => used).toEqual([changed.cert])
   expect(told.at(-1)).toBe(true)
+  expect(watch).toBeDefined()
 })

@@ -1,4 +1,3 @@
-import { Agent } from 'undici'
 import type { Sent } from './buyer.ts'
 
 /** A gateway that believes the proxies of this machine, so that a test can come from anywhere. */
@@ -9,7 +8,3 @@ export const from = (address: string, request: Sent): Sent => ({
   ...request,
   headers: { ...request.headers, 'x-forwarded-for': address },
 })
-
-/** Keeps its connections, for many requests in a short time. */
-export const openCrowd = (connections: number): Agent =>
-  new Agent({ connections, pipelining: 1, headersTimeout: 0, bodyTimeout: 0 })

@@ -8,7 +8,7 @@ export interface RawConnection {
   /** Everything that came until now. */
   readonly received: () => string
   /** Resolves when it matches, or when the connection is closed; then with what came by then. */
-  until(wanted: RegExp): Promise<string>
+  readonly until: (wanted: RegExp) => Promise<string>
 }
 
 export async function connectTo(gateway: Pick<TestGateway, 'url'>): Promise<RawConnection> {

@@ -42,8 +42,8 @@ export function clientPrefix(address: string): string {
   const [before = '', after] = address.split('::')
   const head = before === '' ? [] : before.split(':')
   const tail = after === undefined || after === '' ? 0 : after.split(':').length
-  while (after !== undefined && head.length < Math.min(3, 8 - tail)) head.push('0')
-  return `${head.slice(0, 3).join(':')}::`
+  const zeros = after === undefined ? 0 : Math.max(0, Math.min(3, 8 - tail) - head.length)
+  return `${[...head, ...Array<string>(zeros).fill('0')].slice(0, 3).join(':')}::`
 }
 
 /** Such a client is the operator's own, or comes through a proxy that the configuration does not name. */

@@ -6,6 +6,7 @@ import type { Gateway } from '../gateway.ts'
 import type { RequestScope } from '../scope.ts'
 import { type BucketRate, Buckets } from './buckets.ts'
 import { type AddressRules, clientPrefix, isOwnMachine } from './client-address.ts'
+import { Turnstile } from './turnstile.ts'
 
 /** The rules of today's configuration. */
 export interface ClientRules {
@@ -27,8 +28,12 @@ export class ClientUse {
   readonly unpaidBytes: Buckets
   readonly clients: Buckets
   readonly tokens: Buckets
+  /** For large bodies without a payment. */
+  readonly turnstile = new Turnstile()
   /** Bytes of bodies without a payment that are in memory now. */
   heldBytes = 0
+  /** Refusals that are not answered yet, on purpose. */
+  waitingRefusals = 0
   /** Whether it was said already that a proxy is not trusted. */
   saidProxy = false
 

@@ -62,7 +62,7 @@ function collect(incoming: IncomingMessage, maxBytes: number, allowance: BodyAll
     const finish = (error?: unknown): void => {
       clearInterval(pace)
       incoming.off('data', onData).off('end', onEnd).off('close', onClose)
-      if (error !== undefined) reject(error as Error)
+      if (error !== undefined) reject(error)
       else resolve(chunks)
     }
     const onData = (chunk: Buffer): void => {

@@ -163,6 +163,17 @@ test('a client that sends far more than is taken sees why, and is cut off when i
     })
     expect(tooMuch.json().code).toBe('body_too_large')
   }
+  const late = await connectTo(gateway)
+  // It looks for an answer only when it has sent what it has.
+  late.socket.pause()
+  late.socket.write(headOf('/make', `Content-Length: ${9 * 1024 * KiB}`))
+  await new Promise((resolve) => late.socket.write(Buffer.alloc(2 * 1024 * KiB), resolve))
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  late.socket.write(Buffer.alloc(1024 * KiB))
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  late.socket.resume()
+  expect(await late.until(/body_too_large/)).toMatch(/^HTTP\/1.1 413 /)
+  late.socket.destroy()
   const { socket } = await connectTo(gateway)
   socket.write(headOf('/make', 'Content-Length: 1000000000'))
   const begun = performance.now()

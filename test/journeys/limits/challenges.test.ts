@@ -4,6 +4,7 @@ import { TestClock } from '../../support/clock.ts'
 import { behindProxy, from } from '../../support/crowd.ts'
 import { openGateway } from '../../support/gateway.ts'
 import { metric } from '../../support/guards.ts'
+import { connectTo, headOf } from '../../support/raw-socket.ts'
 import { aRequest, makeShop, rowIn } from '../../support/shop.ts'
 import { openUpstream } from '../../support/upstream.ts'
 
@@ -43,6 +44,26 @@ describe('a client that asks for challenges and does not pay', () => {
     clock.advance(15_000)
     expect((await send(gateway, from(here, aRequest))).status).toBe(402)
     expect((await send(gateway, from(here, aRequest))).status).toBe(429)
+  })
+
+  test('is refused before its body is read, and has to wait for that; one that has paid does not', async () => {
+    await using shared = await open('limits: { challenges: 1/h }', ['rate_limits: { per_token: 1/h }'])
+    const { gateway } = shared
+    const payment = await payFor(gateway, from(here, aRequest))
+    const { socket, until } = await connectTo(gateway)
+    const begun = performance.now()
+    socket.write(headOf('/make', `X-Forwarded-For: ${here}`, 'Content-Length: 5000'))
+    expect(await until(/"code":"[a-z_]+"/)).toMatch(/^HTTP\/1.1 429 .*rate_limited/s)
+    expect(performance.now() - begun).toBeGreaterThan(240)
+    socket.destroy()
+    expect((await send(gateway, from(here, paid(aRequest, payment)))).status).toBe(200)
+    const times = []
+    for (let count = 0; count < 5; count++) {
+      const sent = performance.now()
+      expect((await send(gateway, from(here, paid(aRequest, payment)))).status).toBe(429)
+      times.push(performance.now() - sent)
+    }
+    expect(Math.min(...times)).toBeLessThan(200)
   })
 
   test('cannot come as somebody else by what it writes itself', async () => {
