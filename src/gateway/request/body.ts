@@ -1,6 +1,7 @@
 import { createHash, hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../../errors.ts'
+import { readFraming } from './framing.ts'
 
 /** A request body, read whole. */
 export interface ReadBody {
@@ -19,16 +20,9 @@ const sha256OfNothing = hash('sha256', '', 'hex')
  * @throws GatewayError `body_too_large`, `body_timeout`, `bad_body`
  */
 export async function readBody(incoming: IncomingMessage, maxBytes: number): Promise<ReadBody> {
-  const { headers } = incoming
-  const declared = headers['content-length'] === undefined ? undefined : Number(headers['content-length'])
-  if (declared === undefined && headers['transfer-encoding'] === undefined) {
-    return { bytes: Buffer.alloc(0), sha256: sha256OfNothing }
-  }
-  const encoding = headers['transfer-encoding']
-  if (encoding !== undefined && encoding.trim().toLowerCase() !== 'chunked') {
-    throw new GatewayError('bad_body', 'the only Transfer-Encoding that is accepted is `chunked`')
-  }
-  if (declared !== undefined && declared > maxBytes) throw tooLarge(maxBytes)
+  const framing = readFraming(incoming)
+  if (framing.kind === 'none') return { bytes: Buffer.alloc(0), sha256: sha256OfNothing }
+  if (framing.kind === 'length' && framing.bytes > maxBytes) throw tooLarge(maxBytes)
   const chunks = await collect(incoming, maxBytes)
   const [only = Buffer.alloc(0), ...more] = chunks
   if (more.length === 0) return { bytes: only, sha256: hash('sha256', only, 'hex') }
