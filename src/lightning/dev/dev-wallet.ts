@@ -15,8 +15,8 @@ import {
   WalletError,
   type WalletHealth,
 } from '../../ports/wallet.ts'
-import { deriveNodeKey, deriveNonce, deriveSecrets, type NodeKey, readNonce } from './derivation.ts'
 import { DevHolds } from './dev-holds.ts'
+import { deriveNodeKey, deriveNonce, deriveSecrets, type NodeKey, readNonce } from './derivation.ts'
 import { decodeInvoiceRef, encodeInvoiceRef } from './invoice-ref.ts'
 import { openPaymentFile, type PaymentFile, type RecordedPayment } from './payment-file.ts'
 
