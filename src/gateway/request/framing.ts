@@ -8,6 +8,16 @@ export type Framing =
   | { readonly kind: 'chunked' }
 
 /**
+ * The parser takes `HTTP/2.0` and `HTTP/0.9` on the request line for version 1 with another name; nobody else does.
+ * @throws GatewayError `bad_header`
+ */
+export function checkVersion({ httpVersion }: IncomingMessage): void {
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') {
+    throw new GatewayError('bad_header', 'only HTTP/1.1 and HTTP/1.0 are spoken here')
+  }
+}
+
+/**
  * Reads how a body is framed. What another reader might frame otherwise is refused: a further transfer coding, and any
  * at all in HTTP/1.0, which has none (RFC 9112, section 6.1).
  * @throws GatewayError `bad_body`
