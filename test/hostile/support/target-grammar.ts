@@ -112,7 +112,8 @@ export function makeTarget(random: Random, host: string): string {
   let path: string = random.of(starts)
   const changes = random.below(5)
   for (let change = 0; change < changes; change++) path = mutate(random, path)
-  return `${random.of(heads)}${path}`.replace('{host}', host)
+  const head = random.below(3) === 0 ? random.of(heads) : ''
+  return `${head}${path}`.replace('{host}', host)
 }
 
 function mutate(random: Random, path: string): string {
