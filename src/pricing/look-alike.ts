@@ -11,12 +11,15 @@ export const foldParameter = (name: string): string =>
   foldCase(name.trimStart().replace(/\[.*$/s, '').replace(/[. ]/g, '_'))
 
 /**
- * The form of a path that routers which ignore case, trailing slashes, dots or spaces, or which normalise Unicode, see.
+ * The form of a path that routers see which ignore case, trailing slashes, dots or spaces, or which normalise Unicode,
+ * where other characters become slashes and dots.
  * @param path canonical
  */
-export const foldPath = (path: string): string =>
-  foldCase(decodeURIComponent(path).normalize('NFKC'))
-    .split('/')
-    .map((segment) => segment.replace(/[. ]+$/, ''))
-    .join('/')
-    .replace(/\/+$/, '') || '/'
+export function foldPath(path: string): string {
+  const segments: string[] = []
+  for (const segment of foldCase(decodeURIComponent(path).normalize('NFKC')).split('/')) {
+    if (segment === '..') segments.pop()
+    else if (!/^[. ]*$/.test(segment)) segments.push(segment.replace(/[. ]+$/, ''))
+  }
+  return `/${segments.join('/')}`
+}

@@ -119,6 +119,30 @@ describe('however a target is written', () => {
 
 const namesIn = (text: string): readonly string[] => (/reached=(\S+)/.exec(text)?.[1] ?? '').split(',').filter(Boolean)
 
+describe('a free route with a star beside what is sold', () => {
+  test.for([
+    '/v1/Make',
+    '/v1/make/',
+    '/v1/make.',
+    '/v1/make%20',
+    '/v1/%E2%85%BFake',
+    '/v1/img/OIL/',
+    '/v1/..%EF%BC%8Fv1/make',
+    '/v1/x%EF%BC%8F..%EF%BC%8Fmake',
+    '/v1/%EF%BC%8Fmake',
+    '/pub/v1/make',
+    '/pub/V1/img/oil',
+  ])('does not lead there: %s', async (target) => {
+    await using upstream = await openUpstream(answerWith(200, 'ok'))
+    await using gateway = await openGateway({ config: config(upstream.url), logLevel: 'silent' })
+    using client = new LineClient(gateway.url)
+    const host = new URL(gateway.url).host
+    expect((await client.send(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)).status).toBe(404)
+    expect((await client.send(`GET /v1/free HTTP/1.1\r\nHost: ${host}\r\n\r\n`)).status).toBe(200)
+    expect(upstream.calls.map(({ url }) => url)).toEqual(['/v1/free'])
+  })
+})
+
 describe('a path parameter', () => {
   test.for(['a/b', 'a%2Fb', 'a%2fb', 'a%5Cb', '', 'a%00b', '%2e%2e', '..', 'a;b/c', 'a%252Fb'])(
     'never matches across segments: %j',
