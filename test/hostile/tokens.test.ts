@@ -25,8 +25,8 @@ const other = {
   preimage: otherPreimage,
 }
 
-test('no mutated credential verifies, crashes, or takes long', (context) => {
-  const runs = scale(30_000, 1_000_000)
+test('no mutated credential verifies, crashes, or takes long', { timeout: 400_000 }, (context) => {
+  const runs = scale(10_000, 1_000_000)
   const random = makeRandom(runSeed)
   const genuine = authorize(till, [`L402 ${one.token}:${one.preimage}`])
   const theirs = authorize(till, [`L402 ${other.token}:${other.preimage}`])
