@@ -166,8 +166,9 @@ interface Forwarded {
   readonly paidMsat: number
 }
 
+/** msat, in whole sats. */
 const priceOf = ({ steps, quality }: Record<string, unknown>): number =>
-  Number(steps) * (typeof quality === 'string' && quality.toLowerCase() === 'high' ? 100_000 : 1_000)
+  Math.ceil(Number(steps) * (typeof quality === 'string' && quality.toLowerCase() === 'high' ? 100 : 1)) * 1000
 
 /** Buys every body that is sold. @returns what the upstream got, and what was paid */
 async function buyAll(
