@@ -1,5 +1,6 @@
 import type { RouteTarget } from './route.ts'
 import type { Service } from './service.ts'
+import { SideDoors } from './side-doors.ts'
 
 export type Match =
   | { readonly kind: 'service'; readonly service: Service; readonly params: ReadonlyMap<string, string> }
@@ -10,11 +11,13 @@ export type Match =
 export class Catalog {
   readonly services: readonly Service[]
   readonly #byName: ReadonlyMap<string, Service>
+  readonly #sideDoors: SideDoors
 
   /** @param services the more specific before the less specific */
   constructor(services: readonly Service[]) {
     this.services = services
     this.#byName = new Map(services.map((service) => [service.name, service]))
+    this.#sideDoors = new SideDoors(services)
     Object.freeze(this)
   }
 
@@ -28,7 +31,11 @@ export class Catalog {
       const params = service.match(target)
       if (!params) continue
       const { methods } = service.contract.route
-      if (methods.includes(method)) return { kind: 'service', service, params }
+      if (methods.includes(method)) {
+        const free = service.contract.price === 'free'
+        if (free && this.#sideDoors.leadsToSale(service, method, target, params)) return { kind: 'none' }
+        return { kind: 'service', service, params }
+      }
       for (const each of methods) allow.add(each)
     }
     return allow.size > 0 ? { kind: 'wrong_method', allow: [...allow] } : { kind: 'none' }

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 import type { Ajv2020 } from 'ajv/dist/2020.js'
+import { foldCase } from '../pricing/look-alike.ts'
 
 /**
  * Rules that JSON Schema cannot say well, as keywords for request schemas:
@@ -74,8 +75,8 @@ export const knownNamesKeyword = 'x-turnpike-known-names'
 /** Keys of `value` that are a known name in another case. */
 export function caseVariants(names: readonly string[], value: object): string[] {
   const known = new Set(names)
-  const lower = new Set(names.map((name) => name.toLowerCase()))
-  return Object.keys(value).filter((key) => !known.has(key) && lower.has(key.toLowerCase()))
+  const folded = new Set(names.map(foldCase))
+  return Object.keys(value).filter((key) => !known.has(key) && folded.has(foldCase(key)))
 }
 
 interface DataUriRule {

@@ -1,6 +1,7 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import type { RequestIssue } from '../errors.ts'
+import { foldCase } from '../pricing/look-alike.ts'
 import { addKeywords, caseVariants, closedKeyword, inheritedNames, knownNamesKeyword } from './keywords.ts'
 import { shapeSchema } from './shape-schema.ts'
 
@@ -104,7 +105,7 @@ function toIssue(error: ErrorObject, all: readonly ErrorObject[]): RequestIssue[
     case knownNamesKeyword: {
       const names = error.schema as readonly string[]
       return caseVariants(names, error.data as object).map((key) => {
-        const meant = names.find((name) => name.toLowerCase() === key.toLowerCase())
+        const meant = names.find((name) => foldCase(name) === foldCase(key))
         return { path: memberPath(path, key), message: `differs from \`${meant}\` only by case` }
       })
     }

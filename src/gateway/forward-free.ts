@@ -5,13 +5,14 @@ import type { ClientFacts, UpstreamEnd, UpstreamHead } from '../ports/upstream.t
 import { drained } from './back-pressure.ts'
 import type { Gateway } from './gateway.ts'
 import { couldNotConnect } from './redeem/call-health.ts'
+import { readFraming } from './request/framing.ts'
 import type { Target } from './request/target.ts'
 import { commonHeaders, writeHead } from './respond.ts'
 import type { RequestScope } from './scope.ts'
 
 /**
  * Passes a request of a free route straight through, both ways as a stream. The call ends with the client.
- * @throws GatewayError when the upstream gave no answer
+ * @throws GatewayError `bad_body`; when the upstream gave no answer
  */
 export async function forwardFree(
   gateway: Gateway,
@@ -26,8 +27,11 @@ export async function forwardFree(
   const onClose = () => left.abort()
   outgoing.once('close', onClose)
   const path = service.upstreamPath(target, params) ?? target.path
-  const hasBody =
-    incoming.headers['transfer-encoding'] !== undefined || (incoming.headers['content-length'] ?? '0') !== '0'
+  const hasBody = readFraming(incoming).kind !== 'none'
+  // Few servers expect one there, and what a server leaves unread it may take for the next request.
+  if (hasBody && (incoming.method === 'GET' || incoming.method === 'HEAD')) {
+    throw new GatewayError('bad_body', `a ${incoming.method} request takes no body`)
+  }
   let head: UpstreamHead | undefined
   const begun = gateway.clock.monotonicMs()
   const waiting = gateway.upstream.exchange(

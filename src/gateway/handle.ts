@@ -18,6 +18,7 @@ import { answerOptions } from './options.ts'
 import { quote } from './quote.ts'
 import { answerRedemption } from './redeem/answer.ts'
 import { redeem } from './redeem/redeem.ts'
+import { checkVersion } from './request/framing.ts'
 import { clientFacts, headerLines } from './request/headers.ts'
 import { readPreferences } from './request/prefer.ts'
 import { readRequest, type WholeRequest } from './request/read.ts'
@@ -34,6 +35,7 @@ export async function handle(
   outgoing: ServerResponse,
   scope: RequestScope,
 ): Promise<void> {
+  checkVersion(incoming)
   const method = incoming.method ?? 'GET'
   const target = readTarget(incoming.url ?? '', headerLines(incoming, 'host'), gateway.settings.isOwnHost)
   if (method === 'OPTIONS') return answerOptions(gateway, incoming, outgoing, scope, target)

@@ -13,6 +13,8 @@ export interface WireCall {
   readonly headers: readonly string[]
   readonly body: Uint8Array | Readable | null
   readonly free: boolean
+  /** The call gets a connection that nothing else uses after it. */
+  readonly lastOnConnection: boolean
   readonly timeouts: UpstreamCall['timeouts']
 }
 
@@ -36,6 +38,7 @@ export function exchange(
         method: call.method,
         headers: call.headers as string[],
         body: call.body instanceof Uint8Array && call.body.length === 0 ? null : call.body,
+        ...(call.lastOnConnection && { reset: true }),
       },
       handler,
     )

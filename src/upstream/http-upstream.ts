@@ -14,7 +14,10 @@ export class HttpUpstream implements Upstream, AsyncDisposable {
   exchange(call: UpstreamCall, sink: UpstreamSink, signal: AbortSignal): Promise<UpstreamEnd> {
     const { origin, ca } = call.upstream
     const { path, method, body, free, timeouts } = call
-    const wire = { origin, path, method, headers: outgoingHeaders(call), body, free, timeouts }
+    // A server that answers without reading the body takes the rest of the connection for further requests. JSON that
+    // was written here cannot be one; bytes of the client's can, so their connection ends with them.
+    const lastOnConnection = body !== null && call.contentType !== 'application/json'
+    const wire = { origin, path, method, headers: outgoingHeaders(call), body, free, lastOnConnection, timeouts }
     return exchange(this.#pools.get(origin, ca), wire, sink, signal)
   }
 

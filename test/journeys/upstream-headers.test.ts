@@ -79,7 +79,7 @@ describe('what goes to the upstream', () => {
     expect(headers).toEqual({
       accept: 'image/png',
       'accept-language': 'de',
-      connection: 'keep-alive',
+      connection: 'close',
       'content-length': '18',
       'content-type': 'application/json',
       host: new URL(upstream.url).host,

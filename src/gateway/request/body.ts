@@ -2,6 +2,7 @@ import { createHash, hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../../errors.ts'
 import type { BodyAllowance } from '../limits/unpaid-body.ts'
+import { readFraming } from './framing.ts'
 
 /** A request body, read whole. */
 export interface ReadBody {
@@ -29,17 +30,10 @@ export async function readBody(
   maxBytes: number,
   allowance?: BodyAllowance,
 ): Promise<ReadBody> {
-  const { headers } = incoming
-  const declared = headers['content-length'] === undefined ? undefined : Number(headers['content-length'])
-  if (declared === undefined && headers['transfer-encoding'] === undefined) {
-    return { bytes: Buffer.alloc(0), sha256: sha256OfNothing }
-  }
-  const encoding = headers['transfer-encoding']
-  if (encoding !== undefined && encoding.trim().toLowerCase() !== 'chunked') {
-    throw new GatewayError('bad_body', 'the only Transfer-Encoding that is accepted is `chunked`')
-  }
-  if (declared !== undefined && declared > maxBytes) throw tooLarge(maxBytes)
-  if (declared !== undefined) allowance?.declared(declared)
+  const framing = readFraming(incoming)
+  if (framing.kind === 'none') return { bytes: Buffer.alloc(0), sha256: sha256OfNothing }
+  if (framing.kind === 'length' && framing.bytes > maxBytes) throw tooLarge(maxBytes)
+  if (framing.kind === 'length') allowance?.declared(framing.bytes)
   const chunks = await collect(incoming, maxBytes, allowance)
   const [only = Buffer.alloc(0), ...more] = chunks
   if (more.length === 0) return { bytes: only, sha256: hash('sha256', only, 'hex') }

@@ -1,6 +1,7 @@
 import type { BodyContract, Contract, FieldPath } from '../../catalog/service.ts'
 import { GatewayError, type RequestIssue } from '../../errors.ts'
 import type { FieldSource } from '../../pricing/field.ts'
+import { foldCase, foldParameter } from '../../pricing/look-alike.ts'
 import type { MediaType } from './media-type.ts'
 import { checkBoundary, encodeMultipart, type FormPart, parseMultipart, partText } from './multipart.ts'
 import { encodeQuery, parseQuery } from './query.ts'
@@ -65,7 +66,7 @@ export function prepare(contract: Contract, request: RequestParts): Prepared {
   const query = prepareQuery(contract, request.query)
   const body = prepareBody(contract.body, request)
   return {
-    fields: { body: body.value, query: query.parameters, params: request.params },
+    fields: { body: body.value, query: query.parameters, params: decoded(request.params) },
     query: query.text,
     encodeBody: body.encode,
   }
@@ -74,7 +75,17 @@ export function prepare(contract: Contract, request: RequestParts): Prepared {
 function prepareQuery(contract: Contract, query: string): { text: string; parameters: ReadonlyMap<string, string> } {
   if (!contract.query) return { text: query, parameters: new Map() }
   const parameters = parseQuery(query)
-  if (!contract.query.check) return { text: query, parameters }
+  const { priced } = contract.query
+  const folded = new Set(priced.map(foldParameter))
+  const issues = [...parameters.keys()]
+    .filter((name) => !priced.includes(name) && folded.has(foldParameter(name)))
+    .map((name) => ({ path: `?${name}`, message: 'is another spelling of a parameter that the price depends on' }))
+  if (issues.length > 0) throw invalid(issues)
+  if (!contract.query.check) {
+    // Some servers begin a new parameter there.
+    if (query.includes(';')) throw invalid([{ path: '?', message: 'has a `;` that must be written `%3B`' }])
+    return { text: query, parameters }
+  }
   const checked = contract.query.check(parameters)
   if (!checked.ok) throw invalid(checked.issues)
   return { text: encodeQuery(checked.parameters), parameters: checked.parameters }
@@ -103,7 +114,7 @@ type Structured = Extract<BodyContract, { kind: 'structured' }>
 
 function prepareJson(contract: Structured, body: Buffer): PreparedBody {
   if (body.length === 0) throw new GatewayError('bad_json', 'the body is empty')
-  const value = validate(contract, parseStrictJson(body))
+  const value = validate(contract, parseStrictJson(body), foldCase)
   return { value, encode: () => ({ contentType: 'application/json', bytes: Buffer.from(JSON.stringify(value)) }) }
 }
 
@@ -119,7 +130,7 @@ function prepareForm(contract: Structured, mediaType: MediaType, body: Buffer): 
     form[part.name] = before === undefined ? value : Array.isArray(before) ? [...before, value] : [before, value]
   }
   const given = new Set(Object.keys(form))
-  const value = validate(contract, form) as Record<string, unknown>
+  const value = validate(contract, form, foldParameter) as Record<string, unknown>
   return { value, encode: () => encodeForm(parts, given, value) }
 }
 
@@ -144,11 +155,11 @@ const fileFacts = ({ filename, contentType, content }: FormPart) => ({
   bytes: content.length,
 })
 
-function validate(contract: Structured, value: unknown): unknown {
+function validate(contract: Structured, value: unknown, fold: (name: string) => string): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalid([{ path: '$', message: 'must be a JSON object' }])
   }
-  const issues = contract.priced.flatMap((path) => caseIssues(path, value, '$'))
+  const issues = contract.priced.flatMap((path) => spellingIssues(path, value, '$', fold))
   if (issues.length > 0) throw invalid(issues)
   if (!contract.validate) return value
   const checked = contract.validate(value)
@@ -156,18 +167,30 @@ function validate(contract: Structured, value: unknown): unknown {
   return checked.value
 }
 
-/** A key that differs from a priced one only by case would be priced as absent and read by a lenient upstream. */
-function caseIssues([key, ...rest]: FieldPath, value: unknown, at: string): RequestIssue[] {
+/** A key in another spelling than a priced one would be priced as absent, and read by a lenient upstream. */
+function spellingIssues(
+  [key, ...rest]: FieldPath,
+  value: unknown,
+  at: string,
+  fold: (name: string) => string,
+): RequestIssue[] {
   if (key === undefined || typeof value !== 'object' || value === null) return []
   if (key === '*') {
-    return Array.isArray(value) ? value.flatMap((item, index) => caseIssues(rest, item, `${at}[${index}]`)) : []
+    return Array.isArray(value)
+      ? value.flatMap((item, index) => spellingIssues(rest, item, `${at}[${index}]`, fold))
+      : []
   }
-  const variants = Object.keys(value).filter((each) => each !== key && each.toLowerCase() === key.toLowerCase())
+  const folded = fold(key)
+  const variants = Object.keys(value).filter((each) => each !== key && fold(each) === folded)
   return [
-    ...variants.map((each) => ({ path: `${at}.${each}`, message: `differs from \`${key}\` only by case` })),
-    ...caseIssues(rest, (value as Record<string, unknown>)[key], `${at}.${key}`),
+    ...variants.map((each) => ({ path: `${at}.${each}`, message: `differs from \`${key}\` only by its spelling` })),
+    ...spellingIssues(rest, (value as Record<string, unknown>)[key], `${at}.${key}`, fold),
   ]
 }
+
+/** As the upstream's router will read them: a row of a price table is named by the text, not by its escapes. */
+const decoded = (params: ReadonlyMap<string, string>): ReadonlyMap<string, string> =>
+  new Map([...params].map(([name, text]) => [name, decodeURIComponent(text)]))
 
 function invalid(issues: readonly RequestIssue[]): GatewayError {
   const [first] = issues

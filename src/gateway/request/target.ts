@@ -66,7 +66,9 @@ function checkEscapes(path: string): void {
     if (byte === 0x2f || byte === 0x5c || byte === 0x3b)
       throw bad(`the path has an encoded ${String.fromCharCode(byte)}`)
     if (byte === 0x25) throw bad('the path has an encoded percent sign')
-    if (/[A-Za-z0-9._~-]/.test(String.fromCharCode(byte))) throw bad(`\`${escape}\` must be written as itself`)
+    // Also where RFC 3986 has two resources: most routers decode before they compare, and would reach the other one.
+    if (/[A-Za-z0-9._~!$&'()*+,=:@-]/.test(String.fromCharCode(byte)))
+      throw bad(`\`${escape}\` must be written as itself`)
   }
   try {
     decodeURIComponent(path)

@@ -1,0 +1,57 @@
+import { parsePattern } from '../config/service-key.ts'
+import { foldCase, foldPath } from '../pricing/look-alike.ts'
+import { matchPath, type RouteTarget } from './route.ts'
+import type { Service } from './service.ts'
+
+/**
+ * A free route that takes many paths must not lead to what is sold. Routers differ: what is `/v1/Images/` here, and so
+ * falls to a free `/v1/*`, many upstreams answer as `/v1/images`.
+ */
+export class SideDoors {
+  readonly #priced: readonly { readonly service: Service; readonly folded: Pattern; readonly exact: Pattern }[]
+
+  constructor(services: readonly Service[]) {
+    this.#priced = services
+      .filter(({ contract }) => contract.price !== 'free')
+      .map((service) => {
+        const exact = upstreamPattern(service)
+        return { service, exact, folded: foldPattern(exact) }
+      })
+  }
+
+  /**
+   * True when `free`, through a `*` or a parameter, would send the request to where a priced service sends its own, in
+   * the reading of a lenient router. A route without `*` may name the very same path: then the operator has said so.
+   */
+  leadsToSale(free: Service, method: string, target: RouteTarget, params: ReadonlyMap<string, string>): boolean {
+    const { key, upstream } = free.config
+    if (!key.rest && key.segments.every(({ kind }) => kind === 'exact')) return false
+    const path = free.upstreamPath(target, params) ?? target.path
+    let folded: string | undefined
+    return this.#priced.some((priced) => {
+      const { config, contract } = priced.service
+      if (config.upstream.origin !== upstream.origin || !contract.route.methods.includes(method)) return false
+      if (key.host !== undefined && key.host !== config.key.host) return false
+      folded ??= foldPath(path)
+      if (!matchPath(priced.folded, folded)) return false
+      return key.rest || !matchPath(priced.exact, path)
+    })
+  }
+}
+
+type Pattern = Parameters<typeof matchPath>[0]
+
+function upstreamPattern({ config }: Service): Pattern {
+  const template = config.upstream.path === undefined ? config.key : parsePattern(config.upstream.path)
+  return 'segments' in template ? template : config.key
+}
+
+/** The pattern that folded paths are compared with: the slash at its end means nothing there. */
+function foldPattern({ segments, rest }: Pattern): Pattern {
+  const folded = segments.map((segment) =>
+    segment.kind === 'exact' ? { kind: segment.kind, text: foldCase(segment.text) } : segment,
+  )
+  const last = folded.at(-1)
+  if (!rest && folded.length > 1 && last?.kind === 'exact' && last.text === '') folded.pop()
+  return { segments: folded, rest }
+}

@@ -1,0 +1,25 @@
+/**
+ * What lenient readers take for the same name. A price must not be computed without a value that the upstream then
+ * reads under another spelling of its name.
+ */
+
+/** Names that differ by case only are equal in this form, in all of Unicode: Go's JSON reads `ſteps` into `steps`. */
+export const foldCase = (name: string): string => name.toLowerCase().toUpperCase()
+
+/** The same for parameters of queries and forms: PHP and qs read `steps[]`, `steps[0]` and ` steps` into `steps`. */
+export const foldParameter = (name: string): string =>
+  foldCase(name.trimStart().replace(/\[.*$/s, '').replace(/[. ]/g, '_'))
+
+/**
+ * The form of a path that routers see which ignore case, trailing slashes, dots or spaces, or which normalise Unicode,
+ * where other characters become slashes and dots.
+ * @param path canonical
+ */
+export function foldPath(path: string): string {
+  const segments: string[] = []
+  for (const segment of foldCase(decodeURIComponent(path).normalize('NFKC')).split('/')) {
+    if (segment === '..') segments.pop()
+    else if (!/^[. ]*$/.test(segment)) segments.push(segment.replace(/[. ]+$/, ''))
+  }
+  return `/${segments.join('/')}`
+}
