@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
+import { longestHoldMs, PaymentLetGo } from '../ports/hold-wallet.ts'
 import { type PayingWallet, type Wallet, WalletError } from '../ports/wallet.ts'
 import { type Commands, createCommandsApp } from './commands-app.ts'
 
@@ -15,7 +16,8 @@ export interface AdminOptions {
   readonly isOwnHost: (host: string) => boolean
 }
 
-const payTimeoutMs = 30_000
+/** A payment that is held ends by then: the longest hold, and a minute to decide and to tell the wallet. */
+const payTimeoutMs = longestHoldMs + 60_000
 
 /** The operator's listener. */
 export function createAdminApp(options: AdminOptions): Hono {
@@ -46,11 +48,16 @@ export function createAdminApp(options: AdminOptions): Hono {
     const invoice = typeof body === 'object' && body !== null && 'invoice' in body ? body.invoice : undefined
     if (typeof invoice !== 'string') return c.json({ error: 'send {"invoice": "lnbcrt…"}' }, 400)
     try {
-      const preimage = await payWithAny(payers, invoice)
+      const preimage = await payWithAny(
+        payers,
+        invoice,
+        AbortSignal.any([c.req.raw.signal, AbortSignal.timeout(payTimeoutMs)]),
+      )
       return c.json({ preimage, fees_paid: 0 })
     } catch (thrown) {
       if (!(thrown instanceof WalletError)) throw thrown
-      return c.json({ error: thrown.message, code: thrown.code }, thrown.code === 'rejected' ? 409 : 400)
+      const code = thrown instanceof PaymentLetGo ? 'let_go' : thrown.code
+      return c.json({ error: thrown.message, code }, thrown.code === 'rejected' ? 409 : 400)
     }
   })
   app.use(limited)
@@ -62,12 +69,14 @@ export function createAdminApp(options: AdminOptions): Hono {
 
 const limited = bodyLimit({ maxSize: 16 * 1024, onError: (c) => c.json({ error: 'the body is too large' }, 413) })
 /** Each knows its own invoices and refuses the others'. @throws WalletError of the last one asked */
-async function payWithAny(payers: readonly PayingWallet[], invoice: string): Promise<string> {
+async function payWithAny(payers: readonly PayingWallet[], invoice: string, signal: AbortSignal): Promise<string> {
   let refusal: unknown
   for (const payer of payers) {
     try {
-      return await payer.pay(invoice, AbortSignal.timeout(payTimeoutMs))
+      return await payer.pay(invoice, signal)
     } catch (thrown) {
+      // What one of them held is nothing to ask the others about.
+      if (thrown instanceof PaymentLetGo || signal.aborted) throw thrown
       refusal = thrown
     }
   }

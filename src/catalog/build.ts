@@ -1,6 +1,7 @@
 import type { Config, ServiceConfig } from '../config/config.ts'
 import type { ConfigPath, Problem } from '../config/problem.ts'
 import { paramNames, parsePattern } from '../config/service-key.ts'
+import { longestHoldMs } from '../ports/hold-wallet.ts'
 import { Catalog } from './catalog.ts'
 import { checkDefaults } from './check-defaults.ts'
 import { checkExamples } from './check-examples.ts'
@@ -99,8 +100,6 @@ function checkService(service: ServiceConfig, config: Config, complain: Complain
   if (price === 'free') checkFree(service, complain)
 }
 
-/** A payment that is held locks money of everybody on its way, and blocks pass. */
-const longestHoldMs = 30 * 60_000
 const holdingWallets: ReadonlySet<string> = new Set(['dev', 'lnd', 'nwc'])
 
 function checkCharge({ path, charge, stream }: ServiceConfig, { lightning }: Config, complain: Complain): void {

@@ -1,16 +1,14 @@
 import { createWriteStream } from 'node:fs'
-import { createInterface } from 'node:readline/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { parseArgs } from 'node:util'
 import type { Response } from 'undici'
-import { renderUnicodeCompact } from 'uqr'
-import { decodeInvoice } from '../bolt11/decode.ts'
-import { type Buyer, type Offer, buy as purchase, redeemAgain } from '../client/buy.ts'
+import { buy as purchase, redeemAgain, resume } from '../client/buy.ts'
 import type { JobListener } from '../client/follow-job.ts'
-import { preimageMatches } from '../l402/token.ts'
+import type { ReceivedChallenge } from '../client/parse-challenge.ts'
 import { CommandError, type ExitCode, exitCodes } from './exit-codes.ts'
-import { adminUrl, defaultAdmin, payOrExplain } from './pay.ts'
+import { defaultAdmin } from './pay.ts'
+import { type PaymentProgress, payer, sats } from './payer.ts'
 import { readRequestArguments, requestOptions } from './request-arguments.ts'
 
 const buyOptions = {
@@ -21,6 +19,8 @@ const buyOptions = {
   'dev-wallet': { type: 'string', default: defaultAdmin },
   /** Uses a payment made before instead of making a new one. */
   credential: { type: 'string' },
+  /** Goes on with a payment that was begun before and may be held. */
+  resume: { type: 'string' },
   /** Asks for a job, and then for its result. */
   async: { type: 'boolean' },
   json: { type: 'boolean' },
@@ -41,26 +41,25 @@ export async function buy(args: string[]): Promise<ExitCode> {
     onJob: (url) => say(`Taken as a job: ${url}`),
     onState: (state, delayMs) => say(`The job is ${state}; asking again in ${Math.ceil(delayMs / 1000)} s …`),
   }
+  const progress: PaymentProgress = { pending: undefined, held: false, credential: undefined }
   const finish = (response: Response, paidMsat: bigint, credential: string | undefined) =>
-    write(response, { output: values.output, json: values.json ?? false, paidMsat, credential })
-  let paid: string | undefined
+    write(response, { output: values.output, json: values.json ?? false, paidMsat, credential, held: progress.held })
   try {
     if (values.credential !== undefined) {
-      return await finish(
-        await redeemAgain(request, values.credential, { onRetry, ...tell }, interrupted.signal),
-        0n,
-        values.credential,
-      )
+      const response = await redeemAgain(request, values.credential, { onRetry, ...tell }, interrupted.signal)
+      return await finish(response, 0n, values.credential)
     }
-    const outcome = await purchase(
-      request,
-      { ...payer(values, say), ...tell, onRetry, onPaid: (credential) => (paid = credential) },
-      interrupted.signal,
-    )
+    const buyer = { ...payer(values, say, progress), ...tell, onRetry }
+    const begun = values.resume === undefined ? undefined : readResume(values.resume)
+    if (begun) Object.assign(progress, { pending: begun, held: true })
+    const outcome = await (begun
+      ? resume(request, begun, buyer, interrupted.signal)
+      : purchase(request, buyer, interrupted.signal))
     switch (outcome.kind) {
       case 'unpaid':
         return await finish(outcome.response, 0n, undefined)
       case 'bought':
+        if (progress.held) say(`Delivered, paid ${sats(outcome.amountMsat)}.`)
         return await finish(outcome.response, outcome.amountMsat, undefined)
       case 'undelivered':
         say(`Paid but not delivered. The payment is kept; try again later with --credential '${outcome.credential}'`)
@@ -72,52 +71,37 @@ export async function buy(args: string[]): Promise<ExitCode> {
         )
     }
   } catch (thrown) {
-    if (paid !== undefined)
-      say(`Paid but not delivered. The payment is kept; try again later with --credential '${paid}'`)
+    explainPayment(thrown, progress, values.json ?? false)
     if (thrown instanceof CommandError) throw thrown
     throw new CommandError(exitCodes.unavailable, thrown instanceof Error ? thrown.message : String(thrown))
   }
 }
 
-interface PayerValues {
-  readonly 'max-sats'?: string | undefined
-  readonly 'dev-wallet': string
+/** Says what became of the payment of a purchase that has ended without an answer, and how to go on with it. */
+function explainPayment(thrown: unknown, { pending, held, credential }: PaymentProgress, json: boolean): void {
+  if (credential !== undefined) {
+    console.error(`Paid but not delivered. The payment is kept; try again later with --credential '${credential}'`)
+    return
+  }
+  if (!held || !pending) return
+  const ended = thrown instanceof CommandError ? thrown.exitCode : undefined
+  if (ended === exitCodes.refused) return
+  const fate = { charge: 'on_delivery', delivered: false, paidMsat: 0 }
+  if (ended === exitCodes.notDelivered) {
+    if (json) console.log(JSON.stringify({ ...fate, payment: 'not-charged' }))
+    return
+  }
+  const resumable = `${pending.token}:${pending.invoice}`
+  console.error(`The payment may be held. Run the same again with --resume '${resumable}' to wait for its end.`)
+  if (json) console.log(JSON.stringify({ ...fate, payment: 'held', resume: resumable }))
 }
 
-function payer(values: PayerValues, say: (text: string) => void): Buyer {
-  const maxSats = values['max-sats'] === undefined ? undefined : Number(values['max-sats'])
-  if (maxSats !== undefined && !(maxSats >= 0)) throw new CommandError(exitCodes.usage, '--max-sats needs a number')
-  return {
-    accept(offer: Offer) {
-      const allowed = maxSats === undefined || offer.amountMsat <= BigInt(Math.floor(maxSats * 1000))
-      if (allowed) say(`Price: ${sats(offer.amountMsat)}${linesOf(offer.details)}`)
-      return allowed
-    },
-    async pay(invoice) {
-      if (/^lnbcrt/i.test(invoice)) {
-        const preimage = await payOrExplain(adminUrl(values['dev-wallet']), invoice)
-        say('Paid with the development wallet.')
-        return preimage
-      }
-      return await askForPreimage(invoice, say)
-    },
-  }
-}
-
-/** Shows the invoice for a wallet elsewhere and waits for the preimage it gives. */
-async function askForPreimage(invoice: string, say: (text: string) => void): Promise<string> {
-  say(`\n${renderUnicodeCompact(`lightning:${invoice.toUpperCase()}`, { border: 2 })}\n\n${invoice}\n`)
-  const prompt = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    for (;;) {
-      const answer = (await prompt.question('Pay this invoice, then paste the preimage (64 hex digits): ')).trim()
-      if (/^[0-9a-fA-F]{64}$/.test(answer) && preimageMatches(answer, paymentHashOf(invoice)))
-        return answer.toLowerCase()
-      say('That is not the preimage of this invoice.')
-    }
-  } finally {
-    prompt.close()
-  }
+/** @throws CommandError */
+function readResume(text: string): ReceivedChallenge {
+  const [, token, invoice] = /^([A-Za-z0-9+/=_-]+):(ln[0-9A-Za-z]+)$/.exec(text) ?? []
+  if (token === undefined || invoice === undefined)
+    throw new CommandError(exitCodes.usage, '--resume needs TOKEN:INVOICE, as an interrupted purchase printed it')
+  return { token, invoice }
 }
 
 interface WriteOptions {
@@ -125,9 +109,14 @@ interface WriteOptions {
   readonly json: boolean
   readonly paidMsat: bigint
   readonly credential: string | undefined
+  /** The payment was held until the result was stored. */
+  readonly held: boolean
 }
 
-async function write(response: Response, { output, json, paidMsat, credential }: WriteOptions): Promise<ExitCode> {
+async function write(
+  response: Response,
+  { output, json, paidMsat, credential, held }: WriteOptions,
+): Promise<ExitCode> {
   const contentType = response.headers.get('content-type') ?? 'application/octet-stream'
   if (json) {
     const body = Buffer.from(await response.arrayBuffer())
@@ -141,6 +130,7 @@ async function write(response: Response, { output, json, paidMsat, credential }:
         payment,
         paidMsat: Number(paidMsat),
         credential,
+        ...(held && { charge: 'on_delivery', delivered: response.ok }),
         ...result,
       }),
     )
@@ -153,14 +143,3 @@ async function write(response: Response, { output, json, paidMsat, credential }:
   if (response.status === 404) return exitCodes.notFound
   return response.status >= 500 ? exitCodes.unavailable : exitCodes.refused
 }
-
-function linesOf(details: unknown): string {
-  const price = (details as { price?: { lines?: { label?: unknown }[] } } | undefined)?.price
-  const labels = (price?.lines ?? []).map(({ label }) => String(label))
-  return labels.length === 0 ? '' : ` (${labels.join(' + ')})`
-}
-
-const paymentHashOf = (invoice: string): Buffer =>
-  Buffer.from(decodeInvoice(invoice, { signature: 'skip' }).paymentHash, 'hex')
-
-const sats = (msat: bigint): string => `${Number(msat) / 1000} sats`

@@ -61,7 +61,7 @@ export const commands: Readonly<Record<string, Command>> = {
   buy: {
     summary: 'make a request, pay for it, and write the result',
     usage:
-      'METHOD URL [-d body | -F name=value …] [-H header] [-o file] [--async] [--max-sats n] [--dev-wallet url] [--json]',
+      'METHOD URL [-d body | -F name=value …] [-H header] [-o file] [--async] [--max-sats n] [--dev-wallet url] [--json] [--credential c | --resume TOKEN:INVOICE]',
     load: async () => (await import('./buy.ts')).buy,
   },
   pay: {
@@ -107,4 +107,5 @@ ${Object.entries(commands)
   )
   .join('\n')}
 
-Exit codes: 0 done, 1 unexpected, 2 bad arguments or configuration, 3 cannot connect, 4 refused, 5 not found.`
+Exit codes: 0 done, 1 unexpected, 2 bad arguments or configuration, 3 cannot connect, 4 refused, 5 not found,
+6 not delivered and not charged.`

@@ -1,8 +1,10 @@
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { buildCatalog } from '../catalog/build.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { priceExample } from '../catalog/check-examples.ts'
 import { priceRange } from '../pricing/range.ts'
+import { chargedOnDelivery } from './demo-charge.ts'
 import { readVoiceDelay, startDemoServices, voiceDelayOption } from './demo-services.ts'
 import { CommandError, type ExitCode, exitCodes } from './exit-codes.ts'
 import { loadOrExplain, placed } from './load-or-explain.ts'
@@ -16,8 +18,9 @@ export async function demo(args: string[]): Promise<ExitCode> {
   const { values } = parseArgs({ args, options: { ...placementOptions, ...voiceDelayOption } })
   const voiceDelayMs = readVoiceDelay(values['voice-delay-ms'])
   const file = values.config ?? fileURLToPath(new URL('../../gateway.yaml.example', import.meta.url))
-  const { config: loaded, catalog } = loadOrExplain(file, process.env)
-  const config = { ...placed(loaded, values), log: { level: 'warn' as const } }
+  const { config: loaded } = loadOrExplain(file, process.env)
+  const config = chargedOnDelivery({ ...placed(loaded, values), log: { level: 'warn' as const } })
+  const { catalog } = buildCatalog(config)
   refusePublicDevWallet(config, values['allow-public-dev-wallet'] ?? false)
   return await untilStopped(async (signal, fatal) => {
     await using opened = new AsyncDisposableStack()
@@ -44,7 +47,8 @@ function welcome({ publicUrl, adminUrl }: RunningGateway, catalog: Catalog, serv
   const paid = catalog.services.filter(({ contract }) => contract.price !== 'free')
   const rows = paid.map(({ config, contract }) => {
     const price = contract.price === 'free' ? 'free' : priceRange(contract.price)
-    return `  POST ${publicUrl}${config.key.path}\n       ${price.replaceAll('; ', '\n       ')}`
+    const charge = config.charge.when === 'on_delivery' ? '\n       charged on delivery' : ''
+    return `  POST ${publicUrl}${config.key.path}\n       ${price.replaceAll('; ', '\n       ')}${charge}`
   })
   const wallet = adminUrl === `http://${defaultAdmin}` ? '' : ` --dev-wallet ${adminUrl}`
   return `Turnpike demo
@@ -58,8 +62,20 @@ ${rows.join('\n')}
 ${purchase(publicUrl, adminUrl, catalog)}
 Or all of it in one command:
   npx turnpike buy POST ${publicUrl}/api/l402/generate-video -d '{"prompt":"A cat walking on the surface of the moon"}'${wallet}
-${longPurchase(publicUrl, wallet, catalog)}
+${failingPurchase(publicUrl, wallet, catalog)}${longPurchase(publicUrl, wallet, catalog)}
 Ctrl-C stops everything.`
+}
+
+/** What a buyer sees whose work fails while the payment is held. */
+function failingPurchase(publicUrl: string, wallet: string, catalog: Catalog): string {
+  const music = catalog.byName('api-l402-generate-music')
+  if (music?.config.charge.when !== 'on_delivery') return ''
+  return `
+Songs and texts are charged on delivery here (\`charge: on_delivery\`, one line of a service; gateway.yaml.example sells them
+upfront): the payment is held while the work is done, and taken when the result is stored. \`[fail]\` in a prompt makes the
+sample service fail, three times in about three seconds. The payment is let go: "Not delivered, not charged".
+  npx turnpike buy POST ${publicUrl}${music.config.key.path} -d '{"prompt":"[fail] a song about the rain"}'${wallet}
+`
 }
 
 /** Work that nobody needs to stay for. */

@@ -10,6 +10,8 @@ export const exitCodes = {
   /** Refused: too expensive, not paid, not allowed. */
   refused: 4,
   notFound: 5,
+  /** A payment was held and let go: nothing delivered, nothing charged. */
+  notDelivered: 6,
 } as const
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]

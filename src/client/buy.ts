@@ -1,7 +1,7 @@
 import { Agent, fetch, type Response } from 'undici'
 import { decodeInvoice } from '../bolt11/decode.ts'
 import { followJob, type JobListener } from './follow-job.ts'
-import { parseChallenge } from './parse-challenge.ts'
+import { parseChallenge, type ReceivedChallenge } from './parse-challenge.ts'
 
 /**
  * The paying buyer: sends a request, pays the challenge, sends the same request again. It pays at most once: after a
@@ -27,6 +27,8 @@ export interface Buyer extends JobListener {
 }
 
 export interface Offer {
+  /** Standard base64. */
+  readonly token: string
   readonly invoice: string
   readonly amountMsat: bigint
   readonly paymentHash: string
@@ -93,14 +95,39 @@ export async function buy(purchase: Purchase, buyer: Buyer, signal: AbortSignal)
   if (first.status !== 402) return { kind: 'unpaid', response: first }
   const challenge = parseChallenge(first.headers.get('www-authenticate') ?? '')
   if (!challenge) throw new Error('the 402 has no L402 challenge')
-  const decoded = decodeInvoice(challenge.invoice, { signature: 'verify' })
-  if (decoded.amountMsat === undefined) throw new Error('the invoice has no amount')
   const details: unknown = await first.json().catch(() => undefined)
-  const { amountMsat, paymentHash } = decoded
-  const offer: Offer = { invoice: challenge.invoice, amountMsat, paymentHash, details }
+  const offer = offerOf(challenge, details)
   if (!(await buyer.accept(offer))) return { kind: 'declined', offer }
-  const preimage = await buyer.pay(challenge.invoice, signal)
-  const credential = `L402 ${challenge.token}:${preimage}`
+  return await payFor(purchase, offer, buyer, signal)
+}
+
+/**
+ * Goes on with a purchase whose payment was begun before and may be held: paying the same invoice again waits for its end.
+ * @throws Error when the server cannot be reached, or the invoice cannot be paid
+ */
+export async function resume(
+  purchase: Purchase,
+  challenge: ReceivedChallenge,
+  buyer: Omit<Buyer, 'accept'>,
+  signal: AbortSignal,
+): Promise<PurchaseOutcome> {
+  return await payFor(purchase, offerOf(challenge, undefined), buyer, signal)
+}
+
+function offerOf({ token, invoice }: ReceivedChallenge, details: unknown): Offer {
+  const { amountMsat, paymentHash } = decodeInvoice(invoice, { signature: 'verify' })
+  if (amountMsat === undefined) throw new Error('the invoice has no amount')
+  return { token, invoice, amountMsat, paymentHash, details }
+}
+
+async function payFor(
+  purchase: Purchase,
+  { token, invoice, amountMsat }: Offer,
+  buyer: Omit<Buyer, 'accept'>,
+  signal: AbortSignal,
+): Promise<PurchaseOutcome> {
+  const preimage = await buyer.pay(invoice, signal)
+  const credential = `L402 ${token}:${preimage}`
   buyer.onPaid?.(credential)
   const response = await redeemAgain(purchase, credential, buyer, signal)
   return { kind: response.ok ? 'bought' : 'undelivered', response, amountMsat, credential }

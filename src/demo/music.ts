@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Media } from './media-store.ts'
 import {
   type Answer,
+  failIfTold,
   type Input,
   numberWithin,
   type OperationContext,
@@ -31,6 +32,7 @@ const usualSeconds = 12
 /** POST /generate-music and POST /music: composes, sings and plays a short song. */
 export function generateMusic(input: Input, context: OperationContext): Answer {
   const prompt = requireText(input, 'prompt', 4000)
+  failIfTold(prompt)
   const sampleRate = Math.round(numberWithin(input, 'sample_rate', { min: 8000, max: 48_000, default: 44_100 }))
   const format = oneOf(input, 'audio_format', ['mp3', 'wav', 'pcm'])
   const song = renderSong({

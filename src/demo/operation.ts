@@ -24,6 +24,19 @@ export class UnusableInput extends Error {
   override readonly name = 'UnusableInput'
 }
 
+/** The work cannot be finished; the caller gets a 500. */
+export class WorkFailed extends Error {
+  override readonly name = 'WorkFailed'
+}
+
+/** Whoever writes this into a prompt sees what happens to a buyer whose work fails. */
+export const failWord = '[fail]'
+
+/** @throws WorkFailed where the text asks for it */
+export function failIfTold(text: string): void {
+  if (text.includes(failWord)) throw new WorkFailed(`The sample service failed, as ${failWord} told it to.`)
+}
+
 /** A text field that must be there and hold more than blanks, cut at `maxLength`. */
 export function requireText(input: Input, field: string, maxLength: number): string {
   const value = input[field]

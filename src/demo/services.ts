@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createExecutionLog, type ExecutionLog } from './execution-log.ts'
 import { createMediaStore, type MediaStore } from './media-store.ts'
 import { generateMusic } from './music.ts'
-import { type Answer, type Input, type Operation, UnusableInput } from './operation.ts'
+import { type Answer, type Input, type Operation, UnusableInput, WorkFailed } from './operation.ts'
 import { serveMedia } from './serve-media.ts'
 import { streamWords } from './sse.ts'
 import { generateText } from './text.ts'
@@ -177,6 +177,7 @@ function fail(response: ServerResponse, error: unknown): void {
   const isAbort = error instanceof Error && error.name === 'AbortError'
   if (isAbort || response.headersSent || response.socket?.destroyed !== false) return void response.destroy()
   if (error instanceof UnusableInput) return sendJson(response, 400, { error: error.message })
+  if (error instanceof WorkFailed) return sendJson(response, 500, { error: error.message })
   console.error(error)
   sendJson(response, 500, { error: 'The sample service failed.' })
 }

@@ -1,4 +1,4 @@
-import type { Answer, Input, OperationContext } from './operation.ts'
+import { type Answer, failIfTold, type Input, type OperationContext } from './operation.ts'
 import { createRandom } from './random.ts'
 import { parseTextRequest, type TextRequest } from './writing/conversation.ts'
 import { describeImage } from './writing/image.ts'
@@ -16,6 +16,7 @@ export function generateText(input: Input, context: OperationContext): Answer {
 
 function writeAnswer(request: TextRequest): string {
   const { messages, question, file, imageData } = request
+  failIfTold(question)
   if (imageData !== undefined) return describeImage(imageData)
   if (file !== undefined) return summarizeFile(file, question)
   const random = createRandom('text', JSON.stringify(messages))

@@ -121,7 +121,7 @@ function challengeBody(gateway: Gateway, scope: RequestScope, sale: Sale, { toke
   const worth = code === 'payment_required' ? '' : `${sale.detail ?? errorCatalogue[code].title}. `
   return {
     ...head,
-    detail: `${worth.charAt(0).toUpperCase()}${worth.slice(1)}${pay}`,
+    detail: `${worth.charAt(0).toUpperCase()}${worth.slice(1)}${pay}${aboutHolding(service.config.charge)}`,
     macaroon: token,
     token,
     invoice: invoice.bolt11,
@@ -141,6 +141,12 @@ function challengeBody(gateway: Gateway, scope: RequestScope, sale: Sale, { toke
     payment: { status: 'required', action: 'pay' },
     links: { quote: `${settings.publicUrl ?? ''}${settings.sitePrefix}/quote${binding.path}` },
   }
+}
+
+function aboutHolding(charge: Service['config']['charge']): string {
+  if (charge.when !== 'on_delivery') return ''
+  const patience = charge.holdMs % 1000 === 0 ? `${charge.holdMs / 1000} s` : `${charge.holdMs} ms`
+  return ` Your payment is held while the work is done: it is taken when the result is stored, or after ${patience} if the work is still running then, and the same request gets the result; it is let go when there will be no result, and you are not charged.`
 }
 
 const tooMuch = 'the price of this request is more than can be asked for in one invoice'

@@ -1,4 +1,14 @@
-import type { InvoiceRequest, IssuedInvoice, Wallet } from './wallet.ts'
+import { type InvoiceRequest, type IssuedInvoice, type Wallet, WalletError } from './wallet.ts'
+
+/** A payment that is held locks money of everybody on its way, and blocks pass. */
+export const longestHoldMs = 30 * 60_000
+
+/** What whoever pays is told when the payment was held and then let go: nothing was taken. Its code is `rejected`. */
+export class PaymentLetGo extends WalletError {
+  constructor() {
+    super('rejected', 'The payment was not taken: nothing was delivered, nothing is charged.')
+  }
+}
 
 /** A hold invoice to be made: the payment hash is ours, and so is the preimage that takes the money. */
 export interface HoldInvoiceRequest extends InvoiceRequest {

@@ -108,7 +108,8 @@ export interface PayingWallet extends Wallet {
   /**
    * Pays one of this wallet's own invoices.
    * @returns the preimage, 64 hex digits
-   * @throws WalletError `rejected` when the invoice is not its own, has expired, or was paid before
+   * @throws WalletError `rejected` when the invoice is not its own, has expired, or was paid before; `PaymentLetGo` when the
+   * payment was held and is not taken; `timeout` when it is still held at the end of the signal
    */
   pay(bolt11: string, signal: AbortSignal): Promise<string>
 }

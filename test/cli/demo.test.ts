@@ -75,6 +75,24 @@ describe('turnpike demo', { timeout: 20_000 }, () => {
     expect([video.status, (await video.arrayBuffer()).byteLength > 1000]).toEqual([200, true])
   })
 
+  test('the command that it prints for work that fails is not charged for', async () => {
+    const line = /npx turnpike (buy POST .*\[fail\].*)/.exec(said)?.[1] ?? ''
+    const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '')
+    const { code, stdout, stderr } = await turnpike(words)
+    expect([code, stdout]).toEqual([6, ''])
+    expect(stderr).toContain('Price: 300 sats')
+    expect(stderr).toMatch(/Not delivered, not charged/)
+    const operator = /^ {2}operator +(\S+)/m.exec(said)?.[1]
+    const metrics = await (await fetch(`${operator}/metrics`)).text()
+    expect(metrics).toMatch(
+      /^turnpike_holds_ended_total\{service="api-l402-generate-music",end="cancelled",reason="failed"\} 1$/m,
+    )
+    expect(metrics).toMatch(
+      /^turnpike_holds_ended_total\{service="api-l402-generate-text",end="settled",reason="result"\} 1$/m,
+    )
+    expect(metrics).not.toMatch(/^turnpike_holds_accepted_total\{service="api-l402-generate-video"/m)
+  })
+
   test('the command that it prints for long work asks for it until it is done', async () => {
     const line = /npx turnpike (buy POST .* --async .*)/.exec(said)?.[1] ?? ''
     const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '')

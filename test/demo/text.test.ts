@@ -35,6 +35,13 @@ describe('a text', () => {
     expect(await answerTo(other)).toMatch(/The end\.$/)
   })
 
+  test('fails where it is told to', async () => {
+    await using demo = await startDemo()
+    expect((await demo.post('/generate-text', ask('[fail] a story of a bird'))).status).toBe(500)
+    expect((await demo.post('/generate-text', ask('[fail] a story', 'No.', 'a story'))).status).toBe(200)
+    expect((await demo.post('/generate-music', { prompt: '[fail] a song' })).status).toBe(500)
+  })
+
   test('takes roles in any case and a bare string', async () => {
     expect(await answerTo({ input: [{ role: 'USER', content: 'test' }] })).toContain('test')
     expect(await answerTo({ input: 'What is 6 x 7?' })).toBe('6 × 7 = 42.')

@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events'
-import type { HoldState } from '../../ports/hold-wallet.ts'
+import { type HoldState, PaymentLetGo } from '../../ports/hold-wallet.ts'
 import { WalletError } from '../../ports/wallet.ts'
 import { isOver, preimageBytes, rejected } from '../hold-progress.ts'
 import { type Hold, HoldFile } from './hold-file.ts'
@@ -51,7 +51,8 @@ export class DevHolds implements Disposable {
    * Pays, as a buyer's wallet would: locks the payment in and waits until it is taken or let go. Paying again while it
    * is held waits for the same end, and after it was taken tells the preimage again.
    * @returns the preimage
-   * @throws WalletError `rejected` when it was let go, `timeout` when the signal aborts; the payment stays held then
+   * @throws PaymentLetGo
+   * @throws WalletError `rejected` when the invoice has expired, `timeout` when the signal aborts; the payment stays held then
    */
   async pay(paymentHash: string, nowMs: number, signal: AbortSignal): Promise<string> {
     const hold = this.#file.find(paymentHash)
@@ -61,7 +62,7 @@ export class DevHolds implements Disposable {
     if (this.#file.change(paymentHash, 'open', 'accepted')) this.#changed.emit('change')
     for await (const state of this.states(paymentHash, signal)) {
       if (state === 'settled') return this.#file.find(paymentHash)?.preimage ?? ''
-      if (state === 'cancelled') throw rejected('The payment was not taken: nothing was delivered, nothing is charged.')
+      if (state === 'cancelled') throw new PaymentLetGo()
     }
     throw new WalletError('timeout', 'The payment is held and neither taken nor let go yet; pay again to wait for it.')
   }
