@@ -23,7 +23,7 @@ import { openCashDesk } from './lightning/cash-desk.ts'
 import { createWallet } from './lightning/create-wallet.ts'
 import { type Clock, systemClock } from './ports/clock.ts'
 import type { Disk } from './ports/disk.ts'
-import { canHold } from './ports/hold-wallet.ts'
+import { isHoldWallet } from './ports/hold-wallet.ts'
 import type { Ledger } from './ports/ledger.ts'
 import type { Wallet } from './ports/wallet.ts'
 import { measureGuards } from './telemetry/guard-metrics.ts'
@@ -191,7 +191,7 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     live = adopted
     gateway = Object.freeze<Gateway>({ ...gateway, catalog: () => adopted, settings: settingsOf(wanted) })
   }
-  const holders = new Map(wallets.filter(canHold).map((wallet) => [wallet.name, wallet]))
+  const holders = new Map(wallets.filter(isHoldWallet).map((wallet) => [wallet.name, wallet]))
   if (holders.size > 0) {
     const { limits, failures } = config.l402.hold
     const walletNamed = (name: string) => holders.get(name)

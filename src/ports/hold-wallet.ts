@@ -58,8 +58,9 @@ export interface HoldWallet extends Wallet {
   cancelHold(paymentHash: string, signal: AbortSignal): Promise<void>
 }
 
-/** Whether a wallet can hold payments: its adapter knows how, and its credential permits it. */
-export const canHold = (wallet: Wallet): wallet is HoldWallet =>
-  'settleHold' in wallet &&
-  typeof wallet.settleHold === 'function' &&
-  (!('cannotHold' in wallet) || wallet.cannotHold === undefined)
+/** A wallet that knows how to hold payments, and so can end what it holds, even where it may not hold more. */
+export const isHoldWallet = (wallet: Wallet): wallet is HoldWallet =>
+  'settleHold' in wallet && typeof wallet.settleHold === 'function'
+
+/** Whether a wallet can hold payments now, as far as is known. */
+export const canHold = (wallet: Wallet): wallet is HoldWallet => isHoldWallet(wallet) && wallet.cannotHold === undefined
