@@ -242,14 +242,14 @@ describe('what was paid for is what other readers find in the forwarded bytes', 
     for (const [at, python] of readByPython(sold).entries()) {
       const each = sold[at]
       if (!each) throw new Error('Python read another number of bodies')
-      expect(priceOf(python), `${each.body.toString()}`).toBe(each.paidMsat)
+      expect(priceOf(python), `body ${each.body.toString()}`).toBe(each.paidMsat)
       if (kind === 'json')
         expect(priceOf(JSON.parse(each.body.toString()) as Record<string, unknown>)).toBe(each.paidMsat)
       const names = Object.keys(python)
         .map((name) => (kind === 'form' ? name.trim().replace(/\[.*$/s, '') : name))
         .map((name) => name.toLowerCase().toUpperCase())
         .filter((name) => name === 'STEPS' || name === 'QUALITY')
-      expect(new Set(names).size, `${each.body.toString()}`).toBe(names.length)
+      expect(new Set(names).size, `body ${each.body.toString()}`).toBe(names.length)
     }
   })
 })

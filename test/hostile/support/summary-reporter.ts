@@ -1,12 +1,12 @@
 import type { Reporter, TestModule } from 'vitest/node'
-import './tally.ts'
+import type { Tally } from './tally.ts'
 
 /** Prints at the end how much of every class of attack was tried, and how it went. */
 export default class SummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const rows = new Map<string, { tests: number; failed: number; skipped: number; tried: number; notes: string[] }>()
     for (const test of modules.flatMap((module) => [...module.children.allTests()])) {
-      const counted = test.meta().hostile
+      const counted: Tally | undefined = test.meta().hostile
       const kind = counted?.kind ?? 'not counted'
       const row = rows.get(kind) ?? { tests: 0, failed: 0, skipped: 0, tried: 0, notes: [] }
       const { state } = test.result()
