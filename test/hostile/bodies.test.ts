@@ -100,7 +100,10 @@ const strings = [
 
 function escapeKey(random: Random, key: string): string {
   if (random.below(3) > 0) return JSON.stringify(key)
-  return `"${[...key].map((each) => (random.below(2) === 0 ? `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}` : each)).join('')}"`
+  return `"${key
+    .split('')
+    .map((each) => (random.below(2) === 0 ? `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}` : each))
+    .join('')}"`
 }
 
 function anyJson(random: Random): Buffer {
@@ -239,14 +242,14 @@ describe('what was paid for is what other readers find in the forwarded bytes', 
     for (const [at, python] of readByPython(sold).entries()) {
       const each = sold[at]
       if (!each) throw new Error('Python read another number of bodies')
-      expect(priceOf(python), each.body.toString()).toBe(each.paidMsat)
+      expect(priceOf(python), `body ${each.body.toString()}`).toBe(each.paidMsat)
       if (kind === 'json')
         expect(priceOf(JSON.parse(each.body.toString()) as Record<string, unknown>)).toBe(each.paidMsat)
       const names = Object.keys(python)
         .map((name) => (kind === 'form' ? name.trim().replace(/\[.*$/s, '') : name))
         .map((name) => name.toLowerCase().toUpperCase())
         .filter((name) => name === 'STEPS' || name === 'QUALITY')
-      expect(new Set(names).size, each.body.toString()).toBe(names.length)
+      expect(new Set(names).size, `body ${each.body.toString()}`).toBe(names.length)
     }
   })
 })

@@ -76,7 +76,7 @@ test.for(['trace', 'debug', 'info'] as const)(
     expect(errors.length).toBeGreaterThan(10)
     for (const error of errors) {
       expect(Object.keys(error.json()).filter((key) => !said.has(key))).toEqual([])
-      expect(error.text).not.toMatch(/canary|secret\.py|node:|\.ts\b|at .*:\d+/)
+      expect(error.text).not.toMatch(/canary|secret\.py|node:|\.ts\b|\bat (?:file:|async |\/)/)
       for (const { token, preimage } of payments)
         expect([error.text.includes(token), error.text.includes(preimage)]).toEqual([false, false])
     }

@@ -97,7 +97,7 @@ test('a token is worth nothing for another request, whatever is added to it, and
     const request = random.of(others)
     const headers = { ...request.headers, authorization: `L402 ${token}:${payment.preimage}` }
     const { status } = await send(gateway, { ...request, headers })
-    expect([400, 402, 405, 409], JSON.stringify({ request, added })).toContain(status)
+    expect([400, 402, 405, 409], `sent ${JSON.stringify({ request, added })}`).toContain(status)
   }
   expect(upstream.calls).toEqual([])
   expect(await rowIn(gateway, payment)).toBeUndefined()

@@ -85,7 +85,7 @@ export function mutateCredential(random: Random, one: Credential, other: Credent
       }
       case 6: {
         const digit = random.below(64)
-        preimage = preimage.slice(0, digit) + random.of([...'0123456789abcdefg ']) + preimage.slice(digit + 1)
+        preimage = preimage.slice(0, digit) + random.of('0123456789abcdefg '.split('')) + preimage.slice(digit + 1)
         break
       }
       case 7:

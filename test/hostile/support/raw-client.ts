@@ -42,13 +42,14 @@ export function sendRaw(
       closed = true
       finish()
     })
-    socket.on('connect', async () => {
+    const write = async (): Promise<void> => {
       for (const piece of typeof bytes === 'string' ? [bytes] : bytes) {
         if (socket.destroyed) return
         socket.write(Buffer.from(piece, 'latin1'))
         if (typeof bytes !== 'string') await new Promise((next) => setTimeout(next, 15))
       }
-    })
+    }
+    socket.on('connect', () => void write())
   })
 }
 

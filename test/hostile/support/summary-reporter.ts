@@ -6,7 +6,7 @@ export default class SummaryReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const rows = new Map<string, { tests: number; failed: number; skipped: number; tried: number; notes: string[] }>()
     for (const test of modules.flatMap((module) => [...module.children.allTests()])) {
-      const counted = test.meta().hostile as Tally | undefined
+      const counted: Tally | undefined = test.meta().hostile
       const kind = counted?.kind ?? 'not counted'
       const row = rows.get(kind) ?? { tests: 0, failed: 0, skipped: 0, tried: 0, notes: [] }
       const { state } = test.result()
