@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { reach } from '../../failpoints.ts'
 import type { HoldState, HoldWallet } from '../../ports/hold-wallet.ts'
 import type { Holds } from '../../ports/holds.ts'
 import { LedgerError } from '../../ports/ledger.ts'
@@ -28,8 +29,12 @@ export async function concludeHold(
   const { holds, paymentHash, signal } = concluding
   const tell = decision === 'settle' ? settle : cancel
   return await untilDone(signal, async () => {
+    reach('hold_telling')
     const end = await tell(concluding)
-    if (end !== undefined) await holds.conclude(paymentHash, end)
+    if (end === undefined) return undefined
+    reach('hold_told')
+    await holds.conclude(paymentHash, end)
+    reach('hold_ended')
     return end
   })
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { reach } from '../../failpoints.ts'
 import { holdPreimage } from '../../l402/hold-preimage.ts'
 import type { GenuineToken } from '../../l402/token.ts'
 import type { HoldWallet } from '../../ports/hold-wallet.ts'
@@ -106,12 +107,14 @@ export class HoldDesk implements AsyncDisposable {
       if (watched === 'accepted') events.heldEnded(service, { kind: 'cancelled', reason: 'not_begun' }, 0)
       return
     }
+    reach('hold_locked')
     const acceptedAtMs = clock.nowMs()
     const jobId = gateway.random(16).toString('hex')
     const ttlMs = gateway.catalog().byName(service)?.config.result.ttlMs ?? 24 * 3_600_000
     const accepted = await untilDone(closing, () => holds.accept(paymentHash, jobId, ttlMs, acceptedAtMs))
     this.open.remove(paymentHash)
     if (accepted !== true) return
+    reach('hold_accepted')
     events.heldAccepted(service)
     await this.#work({ ...offer, state: 'held', acceptedAtMs, jobState: 'retryable' }, offer.client)
   }
