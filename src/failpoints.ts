@@ -24,6 +24,20 @@ const points = [
   'head_delivered',
   /** Each piece of a result that went to the buyer. */
   'data_delivered',
+  /** An offer is written down, and nobody has seen its invoice. */
+  'hold_offered',
+  /** The wallet said that a payment is locked in, and nothing is written down of that. */
+  'hold_locked',
+  /** A payment was written down as held, and no work begun. */
+  'hold_accepted',
+  /** A decision is committed, and the wallet not told. */
+  'hold_telling',
+  /** The wallet has carried a decision out, and that is not written down. */
+  'hold_told',
+  /** The end of a held payment is written down. */
+  'hold_ended',
+  /** The development wallet has written a payment down, and its hold does not say so yet. */
+  'wallet_settling',
 ] as const
 
 export type Failpoint = (typeof points)[number]

@@ -37,7 +37,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   catalog: ['config', 'pricing', 'ports', 'errors'],
   gateway: ['catalog*', 'ports', 'l402', 'bolt11', 'pricing', 'errors', 'failpoints', 'telemetry/events*'],
   payments: ['catalog*', 'ports', 'l402', 'bolt11', 'pricing', 'errors', 'telemetry/events*'],
-  lightning: ['config*', 'ports', 'l402', 'bolt11', 'errors', 'telemetry', 'lightning/options'],
+  lightning: ['config*', 'ports', 'l402', 'bolt11', 'errors', 'failpoints', 'telemetry', 'lightning/options'],
   ledger: ['ports', 'l402', 'bolt11', 'errors', 'failpoints', 'telemetry'],
   upstream: ['ports', 'l402', 'bolt11', 'errors', 'failpoints', 'telemetry'],
   client: ['l402', 'bolt11'],

@@ -77,7 +77,10 @@ export interface Holds {
   decideToSettle(paymentHash: string, by: 'result' | 'patience'): Promise<boolean>
   /** Decides to let the payment go: from `held`, when nothing runs and no result is stored. */
   decideToCancel(paymentHash: string): Promise<boolean>
-  /** The wallet has taken it (`settling` → `settled`), or it is gone (from anything undecided → `cancelled`). */
+  /**
+   * What the wallet says that has become of it: taken (from any decision → `settled`), or gone (from anything undecided →
+   * `cancelled`).
+   */
   conclude(paymentHash: string, state: 'settled' | 'cancelled'): Promise<boolean>
   /** Every payment that is held, settling or cancelling, oldest first. */
   undecided(): Promise<HeldPayment[]>

@@ -1,7 +1,7 @@
 import { setTimeout as passed } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { Arena } from './arena/arena.ts'
-import { buy, type Kind, type Purchase, pay, step } from './arena/buyer.ts'
+import { buy, type Purchase, pay, step, type UpfrontKind } from './arena/buyer.ts'
 import { check } from './arena/checker.ts'
 import { buyAgain, crashPoints } from './arena/crash.ts'
 import { note } from './summary.ts'
@@ -63,7 +63,7 @@ test(
     let faults = 0
     while (performance.now() < untilMs) {
       rounds++
-      const kinds = Array.from({ length: 2 + random.below(5) }, (): Kind => {
+      const kinds = Array.from({ length: 2 + random.below(5) }, (): UpfrontKind => {
         return random.chance(0.12) ? 'binary' : random.oneOf(['json', 'sse'] as const)
       })
       const point = random.chance(0.7) ? random.oneOf(crashPoints[random.oneOf(kinds)]) : ''

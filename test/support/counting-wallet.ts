@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { openDevWallet } from '#src/lightning/dev/dev-wallet.ts'
 import type { Clock } from '#src/ports/clock.ts'
-import type { HoldInvoiceRequest, HoldWallet } from '#src/ports/hold-wallet.ts'
+import type { HoldInvoiceRequest, HoldState, HoldWallet } from '#src/ports/hold-wallet.ts'
 import type { InvoiceRequest, IssuedInvoice, PayingWallet, Settlement } from '#src/ports/wallet.ts'
 
 async function* noSettlements(): AsyncGenerator<Settlement, void, void> {}
@@ -11,8 +11,16 @@ export class CountingWallet implements PayingWallet, HoldWallet {
   readonly #wallet: PayingWallet & HoldWallet
   /** What was told about held payments, in order. */
   readonly told: string[] = []
+  /** Whose payments that was about. */
+  readonly toldOf: string[] = []
   /** Runs before each such call, and may throw. */
-  beforeTelling: ((what: 'settle' | 'cancel') => Promise<void>) | undefined
+  beforeTelling: ((what: 'settle' | 'cancel', paymentHash: string) => Promise<void>) | undefined
+  /** Runs after each such call that went well, and may throw. */
+  afterTelling: ((what: 'settle' | 'cancel') => Promise<void>) | undefined
+  /** Replaces what it says of a held payment when asked, where it says anything. */
+  saysOfHold: ((paymentHash: string) => HoldState | undefined) | undefined
+  /** Comes before what it tells of a held payment by itself. */
+  tellsFirst: readonly HoldState[] = []
   /** Every invoice that was asked for. */
   readonly asked: InvoiceRequest[] = []
   /** Replaces the answer while it is set. */
@@ -48,24 +56,34 @@ export class CountingWallet implements PayingWallet, HoldWallet {
     return this.#wallet.createHoldInvoice(request, signal)
   }
 
-  lookupHold(paymentHash: string, signal: AbortSignal) {
-    return this.#wallet.lookupHold(paymentHash, signal)
+  async lookupHold(paymentHash: string, signal: AbortSignal) {
+    return this.saysOfHold?.(paymentHash) ?? (await this.#wallet.lookupHold(paymentHash, signal))
   }
 
-  holdStates(paymentHash: string, signal: AbortSignal) {
-    return this.#wallet.holdStates(paymentHash, signal)
+  async *holdStates(paymentHash: string, signal: AbortSignal) {
+    yield* this.tellsFirst
+    yield* this.#wallet.holdStates(paymentHash, signal)
+  }
+
+  /** The wallet itself, as another program on the same node has it. */
+  get node(): Pick<HoldWallet, 'createHoldInvoice' | 'lookupHold' | 'settleHold' | 'cancelHold'> {
+    return this.#wallet
   }
 
   async settleHold(paymentHash: string, preimage: string, signal: AbortSignal) {
     this.told.push('settle')
-    await this.beforeTelling?.('settle')
+    this.toldOf.push(paymentHash)
+    await this.beforeTelling?.('settle', paymentHash)
     await this.#wallet.settleHold(paymentHash, preimage, signal)
+    await this.afterTelling?.('settle')
   }
 
   async cancelHold(paymentHash: string, signal: AbortSignal) {
     this.told.push('cancel')
-    await this.beforeTelling?.('cancel')
+    this.toldOf.push(paymentHash)
+    await this.beforeTelling?.('cancel', paymentHash)
     await this.#wallet.cancelHold(paymentHash, signal)
+    await this.afterTelling?.('cancel')
   }
 
   lookup(...args: Parameters<PayingWallet['lookup']>) {

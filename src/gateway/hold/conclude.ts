@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { reach } from '../../failpoints.ts'
 import type { HoldState, HoldWallet } from '../../ports/hold-wallet.ts'
 import type { Holds } from '../../ports/holds.ts'
 import { LedgerError } from '../../ports/ledger.ts'
@@ -26,10 +27,14 @@ export async function concludeHold(
   concluding: Concluding,
 ): Promise<'settled' | 'cancelled' | undefined> {
   const { holds, paymentHash, signal } = concluding
-  const tell = decision === 'settle' ? settle : cancel
+  const tell = decision === 'settle' ? settle : () => letGo(concluding.wallet, paymentHash)
   return await untilDone(signal, async () => {
+    reach('hold_telling')
     const end = await tell(concluding)
-    if (end !== undefined) await holds.conclude(paymentHash, end)
+    if (end === undefined) return undefined
+    reach('hold_told')
+    await holds.conclude(paymentHash, end)
+    reach('hold_ended')
     return end
   })
 }
@@ -62,21 +67,36 @@ async function settle({ wallet, paymentHash, preimage }: Concluding): Promise<'s
     case 'cancelled':
     case 'unknown':
       return 'cancelled'
+    // Nothing is locked in any more, and nobody shall pay now for what they were told is not delivered.
     case 'open':
+      return await letGo(wallet, paymentHash)
     case 'accepted':
       return undefined
   }
 }
 
-async function cancel({ wallet, paymentHash }: Concluding): Promise<'cancelled' | undefined> {
+/**
+ * Asks the wallet to let a payment go, or to close an invoice that nobody has paid.
+ * @returns `settled` when the wallet has taken it before, undefined when it does not say what has become of it
+ * @throws WalletError
+ */
+export async function letGo(wallet: HoldWallet, paymentHash: string): Promise<'settled' | 'cancelled' | undefined> {
   try {
     await wallet.cancelHold(paymentHash, AbortSignal.timeout(callTimeoutMs))
     return 'cancelled'
   } catch (thrown) {
     if (!(thrown instanceof WalletError)) throw thrown
   }
-  const state = await lookUp(wallet, paymentHash)
-  return state === 'cancelled' || state === 'unknown' ? 'cancelled' : undefined
+  switch (await lookUp(wallet, paymentHash)) {
+    case 'cancelled':
+    case 'unknown':
+      return 'cancelled'
+    case 'settled':
+      return 'settled'
+    case 'open':
+    case 'accepted':
+      return undefined
+  }
 }
 
 export const lookUp = (wallet: HoldWallet, paymentHash: string): Promise<HoldState> =>

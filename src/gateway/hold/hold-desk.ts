@@ -1,15 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { reach } from '../../failpoints.ts'
 import { holdPreimage } from '../../l402/hold-preimage.ts'
 import type { GenuineToken } from '../../l402/token.ts'
 import type { HoldWallet } from '../../ports/hold-wallet.ts'
 import type { HeldPayment, HoldLimits, HoldOffer, Holds } from '../../ports/holds.ts'
 import type { Gateway } from '../gateway.ts'
 import { openRequest, type StoredRequest } from '../redeem/stored-request.ts'
-import { concludeHold, lookUp, untilDone } from './conclude.ts'
+import { concludeHold, letGo, lookUp, untilDone } from './conclude.ts'
 import { FailedHolds, type FailureLimits } from './failed-holds.ts'
 import { OpenOffers } from './open-offers.ts'
 import { watchOffer } from './watch-offer.ts'
-import { type HeldDecision, workHeld } from './work-held.ts'
+import { decideLate, type HeldDecision, workHeld } from './work-held.ts'
 
 export interface HoldDeskOptions {
   /** Today's. */
@@ -106,14 +107,26 @@ export class HoldDesk implements AsyncDisposable {
       if (watched === 'accepted') events.heldEnded(service, { kind: 'cancelled', reason: 'not_begun' }, 0)
       return
     }
+    reach('hold_locked')
     const acceptedAtMs = clock.nowMs()
     const jobId = gateway.random(16).toString('hex')
     const ttlMs = gateway.catalog().byName(service)?.config.result.ttlMs ?? 24 * 3_600_000
     const accepted = await untilDone(closing, () => holds.accept(paymentHash, jobId, ttlMs, acceptedAtMs))
     this.open.remove(paymentHash)
-    if (accepted !== true) return
+    if (accepted === undefined) return
+    // It may have been accepted by a call whose answer was lost.
+    const held: HeldPayment | undefined = accepted
+      ? { ...offer, state: 'held', acceptedAtMs, jobState: 'retryable' }
+      : await this.#undecided(paymentHash)
+    if (!held) return
+    reach('hold_accepted')
     events.heldAccepted(service)
-    await this.#work({ ...offer, state: 'held', acceptedAtMs, jobState: 'retryable' }, offer.client)
+    await this.#work(held, offer.client)
+  }
+
+  async #undecided(paymentHash: string): Promise<HeldPayment | undefined> {
+    const undecided = await untilDone(this.#closing.signal, () => this.#options.holds.undecided())
+    return undecided?.find((held) => held.paymentHash === paymentHash)
   }
 
   /** Goes on with a payment that was locked in before this process began. */
@@ -148,8 +161,11 @@ export class HoldDesk implements AsyncDisposable {
     const patientUntilMs = acceptedAtMs + this.#holdMs(held.service)
     const decision =
       sealed === 'none'
-        ? await decideWithoutRequest(holds, held, this.#closing.signal)
-        : await this.#decideByWork(held, credential, sealed, patientUntilMs)
+        ? await decideLate(gateway, holds, paymentHash, this.#closing.signal)
+        : await this.#decideByWork(held, credential, sealed, patientUntilMs).catch((thrown: unknown) => {
+            gateway.events.unexpected('the work for a held payment', thrown)
+            return decideLate(gateway, holds, paymentHash, this.#closing.signal)
+          })
     if (decision.kind === 'cancel' && client !== undefined && workWasDone.has(decision.reason)) {
       this.failed.note(client, held.service)
     }
@@ -200,11 +216,13 @@ export class HoldDesk implements AsyncDisposable {
     const { signal } = this.#closing
     const end = await concludeHold(decision.kind, { holds, wallet, paymentHash, preimage, signal })
     if (end === undefined) return
-    const settled = end === 'settled' && decision.kind === 'settle'
+    const by = decision.kind === 'settle' ? decision.by : 'patience'
     const reason = decision.kind === 'cancel' ? decision.reason : 'lost'
+    if (end === 'settled' && decision.kind === 'cancel')
+      gateway.events.unexpected('a held payment', new Error('the wallet took what was to be let go; its token is good'))
     gateway.events.heldEnded(
       held.service,
-      settled ? { kind: 'settled', by: decision.by } : { kind: 'cancelled', reason },
+      end === 'settled' ? { kind: 'settled', by } : { kind: 'cancelled', reason },
       this.#sinceMs(held),
     )
   }
@@ -246,20 +264,6 @@ const cancelledBefore: HeldDecision & { kind: 'cancel' } = { kind: 'cancel', rea
 /** The upstream was called for these, and nobody paid. */
 const workWasDone: ReadonlySet<string> = new Set(['refused', 'failed'])
 
-/** A payment whose request is gone: its result is stored, or there will be none. */
-async function decideWithoutRequest(holds: Holds, held: HeldPayment, signal: AbortSignal): Promise<HeldDecision> {
-  const { paymentHash } = held
-  const decided = await untilDone(signal, async (): Promise<HeldDecision> => {
-    if (await holds.decideToSettle(paymentHash, 'result')) return { kind: 'settle', by: 'result' }
-    if (await holds.decideToCancel(paymentHash)) return { kind: 'cancel', reason: 'failed' }
-    return { kind: 'none' }
-  })
-  return decided ?? { kind: 'none' }
-}
-
 async function concludeUnwritten(wallet: HoldWallet, paymentHash: string, signal: AbortSignal): Promise<void> {
-  await untilDone(signal, async () => {
-    await wallet.cancelHold(paymentHash, AbortSignal.timeout(10_000))
-    return true
-  })
+  await untilDone(signal, () => letGo(wallet, paymentHash))
 }

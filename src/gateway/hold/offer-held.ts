@@ -1,4 +1,5 @@
 import { GatewayError } from '../../errors.ts'
+import { reach } from '../../failpoints.ts'
 import type { Terms } from '../../l402/caveats.ts'
 import { holdPreimage } from '../../l402/hold-preimage.ts'
 import { encodeIdentifier, randomBytesNeeded, tokenIdHex } from '../../l402/identifier.ts'
@@ -93,6 +94,7 @@ async function offerOnce(
       createdAtMs: clock.nowMs(),
     })
     if (!offered) throw tooManyOffers()
+    reach('hold_offered')
     return { token, terms, invoice }
   } finally {
     if (!offered) {

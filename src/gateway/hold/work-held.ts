@@ -64,7 +64,7 @@ async function decide(
   switch (run.kind) {
     case 'captured': {
       const decided = await untilDone(signal, () => holds.decideToSettle(paymentHash, 'result'))
-      return decided ? { kind: 'settle', by: 'result' } : { kind: 'none' }
+      return decided ? { kind: 'settle', by: 'result' } : await decideLate(gateway, holds, paymentHash, signal)
     }
     case 'over': {
       const decided = await untilDone(signal, () => holds.decideToCancel(paymentHash))
@@ -77,18 +77,30 @@ async function decide(
   }
 }
 
-/** The work and its end may cross this; the ledger lets only one of the two decisions pass. */
-async function decideLate(
-  { ledger }: Gateway,
+/**
+ * Decides by what there is now. The work and its end may cross this; the ledger lets only one of the two decisions pass.
+ * A decision that was made before, and whose answer was lost, is found again.
+ */
+export async function decideLate(
+  { ledger }: Pick<Gateway, 'ledger'>,
   holds: Holds,
   paymentHash: string,
   signal: AbortSignal,
 ): Promise<HeldDecision> {
   const decided = await untilDone(signal, async (): Promise<HeldDecision | undefined> => {
-    if (await holds.decideToSettle(paymentHash, 'patience')) return { kind: 'settle', by: 'patience' }
-    if (await holds.decideToCancel(paymentHash)) return { kind: 'cancel', reason: 'not_begun' }
+    if (!(await holds.decideToSettle(paymentHash, 'patience'))) await holds.decideToCancel(paymentHash)
     const record = await ledger.read(paymentHash)
-    return record?.state === 'held' ? undefined : { kind: 'none' }
+    switch (record?.state) {
+      case 'held':
+        return undefined
+      case 'settling':
+        return { kind: 'settle', by: record.job.state === 'captured' ? 'result' : 'patience' }
+      case 'cancelling':
+        // The upstream has worked for it, and nobody pays.
+        return { kind: 'cancel', reason: record.job.attempts > 0 ? 'failed' : 'not_begun' }
+      default:
+        return { kind: 'none' }
+    }
   })
   return decided ?? { kind: 'none' }
 }

@@ -76,7 +76,7 @@ export class HoldOperations {
     )
     this.#conclude = database.prepare(
       `UPDATE payment SET state = :to WHERE hash = :hash
-         AND CASE :to WHEN 'settled' THEN state = 'settling' ELSE state IN ('held', 'settling', 'cancelling') END`,
+         AND CASE :to WHEN 'settled' THEN state IN ('settling', 'cancelling') ELSE state IN ('held', 'settling', 'cancelling') END`,
     )
     // What nobody will be given is not kept.
     this.#close = database.prepare(

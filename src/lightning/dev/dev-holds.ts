@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events'
+import { reach } from '../../failpoints.ts'
 import { type HoldState, PaymentLetGo } from '../../ports/hold-wallet.ts'
 import { WalletError } from '../../ports/wallet.ts'
 import { isOver, preimageBytes, rejected } from '../hold-progress.ts'
@@ -74,6 +75,7 @@ export class DevHolds implements Disposable {
     if (hold.state === 'cancelled') throw rejected('The invoice was cancelled already.')
     if (hold.state === 'open') throw rejected('Nothing is held for this invoice: it is still open.')
     this.#onSettled(hold)
+    reach('wallet_settling')
     this.#file.change(paymentHash, 'accepted', 'settled', preimage)
     this.#changed.emit('change')
   }

@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { openDevWallet } from '#src/lightning/dev/dev-wallet.ts'
 import { systemClock } from '#src/ports/clock.ts'
 import { type Kind, newPurchase, type Purchase } from './buyer.ts'
+import { configuration } from './configuration.ts'
 import type { Work } from './execution-log.ts'
+import { type PaymentEnd, payAtWallet } from './held-buyer.ts'
 import { type Started, start } from './processes.ts'
 
 /** The checkout that these tests are part of. */
@@ -121,6 +123,10 @@ export class Arena implements AsyncDisposable {
     return this.#wallet.pay(invoice, AbortSignal.timeout(10_000))
   }
 
+  /** Pays with the gateway's own wallet, which may die with it: a payment that is held. */
+  readonly payHeld = (invoice: string): Promise<PaymentEnd> =>
+    payAtWallet(`http://127.0.0.1:${this.#ports[1]}`, invoice)
+
   want(kind: Kind, work: Partial<Work> = {}): Purchase {
     const purchase = newPurchase(kind, { units: 7, note: `canary ${this.purchases.length} of the prompts`, ...work })
     this.purchases.push(purchase)
@@ -134,39 +140,6 @@ export class Arena implements AsyncDisposable {
     rmSync(this.directory, { recursive: true, force: true })
   }
 }
-
-export const msatPerUnit = 3_000n
-
-const configuration = (port: number): string => `
-data: ./data
-log: { level: debug }
-defaults: { timeout: 60s }
-services:
-${(['json', 'sse', 'binary'] as const)
-  .map(
-    (kind) => `
-  POST /${kind}:
-    name: ${kind}
-    upstream: http://127.0.0.1:${port}/${kind}
-    price: { per_unit: { of: units, rate: 3 } }
-    attempts: 20
-    result: { ttl: 48h }
-    ${kind === 'sse' ? 'stream: true' : ''}
-    request:
-      schema:
-        type: object
-        required: [units, note]
-        properties:
-          units: { type: integer, minimum: 1, maximum: 1000 }
-          note: { type: string }
-          quality: { type: string, default: good }
-          hold: { type: string }
-          failures: { type: integer }
-          breaks: { type: boolean }
-          paceMs: { type: integer }
-`,
-  )
-  .join('')}`
 
 async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))

@@ -3,16 +3,21 @@ import { parseChallenge } from '#src/client/parse-challenge.ts'
 import { type Answer, attempt, problemIn } from './attempt.ts'
 import type { Work } from './execution-log.ts'
 
-export type Kind = 'json' | 'sse' | 'binary'
+export type Kind = UpfrontKind | HeldKind
+export type UpfrontKind = 'json' | 'sse' | 'binary'
+/** Charged on delivery: patiently, hastily, and hastily behind others in a queue. */
+export type HeldKind = 'held' | 'hasty' | 'queued'
 
 /** One thing a buyer wants, and everything that happened until they had it. */
 export interface Purchase {
   readonly kind: Kind
   readonly work: Work
   payment: { readonly paymentHash: string; readonly token: string; readonly preimage: string } | undefined
+  /** A payment that is held, and how its buyer's wallet saw it end. */
+  held: { readonly paymentHash: string; readonly end: 'paid' | 'refused' | undefined } | undefined
   readonly steps: Step[]
   /** Undefined while the buyer is still at it. */
-  outcome: 'delivered' | 'refundable' | 'asked_to_pay_again' | 'lost' | 'impatient' | undefined
+  outcome: 'delivered' | 'not_charged' | 'refundable' | 'asked_to_pay_again' | 'lost' | 'impatient' | undefined
 }
 
 export interface Step {
@@ -36,7 +41,7 @@ const shortestWaitMs = 60
 const longestWaitMs = 1_050
 
 export function newPurchase(kind: Kind, work: Work): Purchase {
-  return { kind, work, payment: undefined, steps: [], outcome: undefined }
+  return { kind, work, payment: undefined, held: undefined, steps: [], outcome: undefined }
 }
 
 /** Asks for the price and pays it. @returns false when there was no price to pay within the buyer's patience */

@@ -6,12 +6,14 @@ import Database from 'better-sqlite3'
 import { openStored } from '#src/gateway/redeem/stored.ts'
 import { Readings } from '#src/ledger/sqlite/operations.ts'
 import type { PaymentRecord } from '#src/ports/ledger.ts'
-import { type Arena, msatPerUnit } from './arena.ts'
+import type { Arena } from './arena.ts'
 import type { Purchase } from './buyer.ts'
+import { msatPerUnit } from './configuration.ts'
 import { type Begun, type LogLine, readExecutions } from './execution-log.ts'
+import { type HeldBooks, judgeHolds, readHolds } from './held-checker.ts'
 
 export interface Violation {
-  readonly promise: 'P1' | 'P2' | 'P3' | 'P4' | 'P5' | 'P6' | 'P7'
+  readonly promise: 'P1' | 'P2' | 'P3' | 'P4' | 'P5' | 'P6' | 'P7' | 'P8'
   readonly what: string
 }
 
@@ -19,6 +21,8 @@ export interface Checked {
   readonly violations: readonly Violation[]
   readonly executions: number
   readonly purchases: number
+  /** What became of payments that were held. */
+  readonly held: HeldBooks
 }
 
 interface Seen {
@@ -51,13 +55,13 @@ export async function check(arena: Arena): Promise<Checked> {
 
   for (const line of log) if (line.kind === 'trouble') add('P1', `the service was called oddly: ${line.what}`)
   for (const each of begun) judgeExecution(each, add)
-  const known = new Set(arena.purchases.map(({ payment }) => payment?.paymentHash))
+  const known = new Set(arena.purchases.flatMap(({ payment, held }) => [payment?.paymentHash, held?.paymentHash]))
   for (const hash of paid.keys()) if (!known.has(hash)) add('P5', `nobody wanted to make the payment ${hash}`)
   for (const { paymentHash } of begun)
     if (!known.has(paymentHash)) add('P1', `work was done for ${paymentHash}, which nobody paid`)
 
   for (const purchase of arena.purchases) {
-    const hash = purchase.payment?.paymentHash ?? ''
+    const hash = purchase.payment?.paymentHash ?? purchase.held?.paymentHash ?? ''
     const seen: Seen = {
       purchase,
       executions: begun.filter(({ paymentHash }) => paymentHash === hash),
@@ -69,17 +73,20 @@ export async function check(arena: Arena): Promise<Checked> {
     await judgeStored(seen, readings, add)
   }
   judgeSecrets(arena, add)
-  return { violations, executions: begun.length, purchases: arena.purchases.length }
+  const held = judgeHolds({ purchases: arena.purchases, holds: readHolds(arena), readings, paid, begun }, add)
+  return { violations, executions: begun.length, purchases: arena.purchases.length, held }
 }
 
-type Add = (promise: Violation['promise'], what: string) => void
+export type Add = (promise: Violation['promise'], what: string) => void
 
 /** P1 and P6, as the service saw them at the moment it was called. */
-function judgeExecution({ id, row, paidMsat, body, names }: Begun, add: Add): void {
+function judgeExecution({ id, row, paidMsat, held, body, names }: Begun, add: Add): void {
   if (typeof row === 'string') add('P1', `execution ${id} began while the ledger said ${row}`)
   else if (row.state !== 'running') add('P1', `execution ${id} began while the payment was ${row.state}`)
-  if (paidMsat === undefined) add('P1', `execution ${id} began unpaid`)
-  else if (BigInt(paidMsat) < BigInt(body.units) * msatPerUnit) add('P6', `execution ${id} did more than was paid`)
+  const locked = held?.state === 'accepted' ? held.amountMsat : undefined
+  const worthMsat = paidMsat ?? locked
+  if (worthMsat === undefined) add('P1', `execution ${id} began unpaid`)
+  else if (BigInt(worthMsat) < BigInt(body.units) * msatPerUnit) add('P6', `execution ${id} did more than was paid`)
   if (/authorization|l402|macaroon/.test(names)) add('P7', `execution ${id} was shown the credential`)
 }
 

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { note } from '../summary.ts'
 import { Arena } from './arena.ts'
-import { buy, type Kind } from './buyer.ts'
+import { buy, type UpfrontKind } from './buyer.ts'
 import { check } from './checker.ts'
 import { buyAgain, crashAt, crashPoints } from './crash.ts'
 import { readExecutions } from './execution-log.ts'
 
 /** The tests of one kind of answer: a kill at every point, then all of them on one payment, then the judgement. */
-export function describeCrashes(kind: Kind, more: (arena: () => Arena) => void = () => undefined): void {
+export function describeCrashes(kind: UpfrontKind, more: (arena: () => Arena) => void = () => undefined): void {
   let arena: Arena
   beforeAll(async () => {
     arena = await Arena.open()
@@ -68,7 +68,7 @@ export function describeCrashes(kind: Kind, more: (arena: () => Arena) => void =
 }
 
 /** One run where the kill came before the call or after the result was stored, and two between. */
-function runsOf(point: string, kind: Kind): readonly number[] {
+function runsOf(point: string, kind: UpfrontKind): readonly number[] {
   const once = /^(?:verified|claimed|captured|(?:before|after):claim|after:capture|(?:before|after):delivered)$/.test(
     point,
   )

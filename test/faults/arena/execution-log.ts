@@ -13,6 +13,8 @@ export interface Work {
   readonly failures?: number
   /** They fail at 95 % of the body instead of by status. */
   readonly breaks?: boolean
+  /** It is refused for what it asks. */
+  readonly refused?: boolean
   /** Between two pieces. */
   readonly paceMs?: number
 }
@@ -32,11 +34,13 @@ export interface Begun {
   readonly sha256: string
   readonly row: { readonly state: string; readonly epoch: number } | string
   readonly paidMsat: number | undefined
+  /** Where the payment is held: what the wallet says of that. */
+  readonly held: { readonly state: string; readonly amountMsat: number } | undefined
 }
 
 export type LogLine =
   | Begun
-  | { readonly kind: 'ended' | 'failed'; readonly id: string; readonly paymentHash: string }
+  | { readonly kind: 'ended' | 'failed' | 'refused'; readonly id: string; readonly paymentHash: string }
   | { readonly kind: 'trouble'; readonly what: string }
 
 /** A line that a kill cut short is no line. */

@@ -19,9 +19,10 @@ const binaryBytes = 30 * 2 ** 20
 const write = (line: LogLine): void => appendFileSync(join(directory, 'executions.jsonl'), `${JSON.stringify(line)}\n`)
 
 /** What others can see of the payment now. */
-function witness(paymentHash: string): Pick<Begun, 'row' | 'paidMsat'> {
+function witness(paymentHash: string): Pick<Begun, 'row' | 'paidMsat' | 'held'> {
   let row: Begun['row'] = 'none'
   let paidMsat: number | undefined
+  let held: Begun['held']
   try {
     using ledger = opened('ledger.sqlite')
     row = (ledger.database
@@ -32,10 +33,14 @@ function witness(paymentHash: string): Pick<Begun, 'row' | 'paidMsat'> {
       .prepare('SELECT amount_msat FROM payment WHERE payment_hash = ?')
       .pluck()
       .get(paymentHash) as number | undefined
+    using holds = opened('dev-wallet-holds.sqlite')
+    held = holds.database
+      .prepare('SELECT state, amount_msat AS amountMsat FROM hold WHERE payment_hash = ?')
+      .get(paymentHash) as Begun['held']
   } catch (thrown) {
     row = `unreadable: ${String(thrown)}`
   }
-  return { row, paidMsat }
+  return { row, paidMsat, held }
 }
 
 function opened(name: string): Disposable & { database: Database.Database } {
@@ -79,6 +84,11 @@ async function answer(incoming: IncomingMessage, outgoing: ServerResponse): Prom
   const names = Object.keys(incoming.headers).join(' ')
   write({ kind: 'begun', id, path, key, paymentHash, run, body, names, sha256, ...witness(paymentHash) })
   if (body.hold !== undefined) while (!existsSync(join(directory, `${body.hold}-${run}`))) await passed(5)
+  if (body.refused) {
+    write({ kind: 'refused', id, paymentHash })
+    outgoing.writeHead(422, { 'content-type': 'application/json' }).end('{"refused":true}')
+    return
+  }
   const failing = body.failures !== undefined && run <= body.failures
   if (failing && !body.breaks) {
     write({ kind: 'failed', id, paymentHash })
