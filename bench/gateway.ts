@@ -6,9 +6,10 @@ import { report } from './child.ts'
 import { openStubWallet } from './stub-wallet.ts'
 
 /**
- * The gateway under measurement. `node bench/gateway.ts <upstream origin> <data directory> <stub|dev|lnd:port:macaroon>`
+ * The gateway under measurement. `node bench/gateway.ts <upstream origin> <data directory> <stub|dev|lnd:port:macaroon>
+ * [holds]`; with `holds` it also sells `/held`, charged on delivery.
  */
-const [origin = '', dataDir = '', wallet = 'dev'] = process.argv.slice(2)
+const [origin = '', dataDir = '', wallet = 'dev', holds] = process.argv.slice(2)
 const [walletKind, lndPort, macaroon = ''] = wallet.split(':')
 const tlsCert = JSON.stringify(lndTls().cert)
 const lnd = `{ address: "localhost:${lndPort}", macaroon: "${macaroon}", tls_cert: ${tlsCert}, network: regtest }`
@@ -35,7 +36,14 @@ services:
           prompt: { type: string, minLength: 1, maxLength: 2000 }
           duration: { type: integer, minimum: 3, maximum: 15, default: 5 }
           mode: { type: string, enum: [standard, pro], default: pro }
-`,
+${
+  holds === undefined
+    ? ''
+    : `
+  /held: { name: held, upstream: "${origin}/held", price: { flat: 7 }, charge: on_delivery }
+l402: { hold: { max_open: 100000, max_bytes: 1GiB, max_per_client: 100000 } }
+`
+}`,
   `${dataDir}/bench.yaml`,
   {},
 )
@@ -51,4 +59,4 @@ const gateway = await startGateway({
   },
   ...(walletKind === 'stub' && { overrides: { wallets: () => [openStubWallet()] } }),
 })
-report(Number(new URL(gateway.publicUrl).port))
+report(Number(new URL(gateway.publicUrl).port), Number(new URL(gateway.adminUrl).port))
