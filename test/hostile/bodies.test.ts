@@ -223,8 +223,8 @@ function readByPython(all: readonly Forwarded[]): Record<string, unknown>[] {
 
 describe('what was paid for is what other readers find in the forwarded bytes', () => {
   test.skipIf(!hasPython).for([
-    ['json', anyJson, 400, 8_000],
-    ['form', anyForm, 300, 4_000],
+    ['json', anyJson, 300, 4_000],
+    ['form', anyForm, 200, 2_000],
   ] as const)('%s', async ([kind, make, short, whole], context) => {
     const random = makeRandom(runSeed)
     const runs = scale(short, whole)
