@@ -124,7 +124,8 @@ export class Arena implements AsyncDisposable {
   }
 
   /** Pays with the gateway's own wallet, which may die with it: a payment that is held. */
-  readonly payHeld = (invoice: string): Promise<PaymentEnd> => payAtWallet(`http://127.0.0.1:${this.#ports[1]}`, invoice)
+  readonly payHeld = (invoice: string): Promise<PaymentEnd> =>
+    payAtWallet(`http://127.0.0.1:${this.#ports[1]}`, invoice)
 
   want(kind: Kind, work: Partial<Work> = {}): Purchase {
     const purchase = newPurchase(kind, { units: 7, note: `canary ${this.purchases.length} of the prompts`, ...work })

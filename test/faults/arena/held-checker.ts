@@ -88,7 +88,10 @@ export function judgeHolds({ purchases, holds, readings, paid, begun }: Evidence
     const name = `${kind} ${held.paymentHash.slice(0, 8)}`
     const end = { paid: 'settled', refused: 'cancelled' }[held.end ?? 'refused']
     if (held.end === undefined || hold?.state !== end)
-      add('P8', `${name}: the buyer's wallet says ${held.end ?? 'nothing'} and the seller's ${hold?.state ?? 'nothing'}`)
+      add(
+        'P8',
+        `${name}: the buyer's wallet says ${held.end ?? 'nothing'} and the seller's ${hold?.state ?? 'nothing'}`,
+      )
     if (outcome !== 'delivered' && outcome !== 'not_charged')
       add('P8', `${name}: the buyer ended ${outcome}: ${JSON.stringify(steps.at(-1))}`)
   }

@@ -49,7 +49,10 @@ test('a wallet that tells of acceptance and knows no such payment when asked beg
   const { invoice, paymentHash } = (await send(gateway, request)).json()
   const paying = gateway.wallet.pay(invoice, within())
   await passed(500)
-  expect([upstream.calls.length, await heldStates(gateway, paymentHash)]).toEqual([0, [undefined, undefined, 'accepted']])
+  expect([upstream.calls.length, await heldStates(gateway, paymentHash)]).toEqual([
+    0,
+    [undefined, undefined, 'accepted'],
+  ])
   gateway.wallet.saysOfHold = undefined
   await paying
   await expect.poll(() => heldStates(gateway, paymentHash), soon).toEqual(['settled', 'captured', 'settled'])
