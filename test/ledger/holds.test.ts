@@ -184,6 +184,18 @@ describe('an accepted payment', () => {
   })
 })
 
+test('a key is needed until the last payment under it has ended', async () => {
+  await using opened = await openHolds()
+  const { ledger } = opened
+  const offer = await heldWith(opened, 'captured')
+  const running = async () => (await ledger.keyUse(Number.parseInt(offer.tokenId.slice(0, 2), 16))).running
+  expect(await running()).toBe(1)
+  await ledger.holds.decideToSettle(offer.paymentHash, 'result')
+  expect(await running()).toBe(1)
+  await ledger.holds.conclude(offer.paymentHash, 'settled')
+  expect(await running()).toBe(0)
+})
+
 describe('a decision', () => {
   /** Which of them may pass, by what the job has come to. */
   const allowed: Readonly<Record<End, readonly string[]>> = {
