@@ -25,7 +25,9 @@ describe.for(Object.entries(heldScenarios))('a gateway and its wallet that are k
 test.runIf(process.platform === 'linux')(
   'patience that ends in the instant of the last failure charges nothing',
   async () => {
-    expect((await failAtTheSameInstant(arena)).outcome).toBe('not_charged')
+    for (let times = 0; times < 3; times++) {
+      expect((await failAtTheSameInstant(arena)).outcome).toBe('not_charged')
+    }
   },
 )
 

@@ -184,6 +184,18 @@ describe('an accepted payment', () => {
   })
 })
 
+test('a key is needed until the last payment under it has ended', async () => {
+  await using opened = await openHolds()
+  const { ledger } = opened
+  const offer = await heldWith(opened, 'captured')
+  const running = async () => (await ledger.keyUse(Number.parseInt(offer.tokenId.slice(0, 2), 16))).running
+  expect(await running()).toBe(1)
+  await ledger.holds.decideToSettle(offer.paymentHash, 'result')
+  expect(await running()).toBe(1)
+  await ledger.holds.conclude(offer.paymentHash, 'settled')
+  expect(await running()).toBe(0)
+})
+
 describe('a decision', () => {
   /** Which of them may pass, by what the job has come to. */
   const allowed: Readonly<Record<End, readonly string[]>> = {
@@ -289,9 +301,8 @@ describe('the end of a payment', () => {
     for (const other of ['settled', 'cancelled'] as const) {
       expect(await holds.conclude(offer.paymentHash, other)).toBe(false)
     }
-    for (const decided of [holds.decideToCancel, holds.decideToSettle].map((decide) => decide.bind(holds))) {
-      expect(await decided(offer.paymentHash, 'patience')).toBe(false)
-    }
+    expect(await holds.decideToCancel(offer.paymentHash)).toBe(false)
+    expect(await holds.decideToSettle(offer.paymentHash, 'patience')).toBe(false)
     expect((await statesOf(opened, offer))?.[0]).toBe(to)
     await opened.reopen()
     expect((await statesOf(opened, offer))?.[0]).toBe(to)

@@ -14,7 +14,7 @@ export class KeyUseQuery {
 
   constructor(database: Database.Database) {
     this.#use = database.prepare(
-      `SELECT count(*) FILTER (WHERE j.state = 'running') AS running,
+      `SELECT count(*) FILTER (WHERE j.state = 'running' OR p.state IN ('held', 'settling', 'cancelling')) AS running,
          max(max(p.minted_expiry * 1000, coalesce(j.keep_until, 0))) FILTER (WHERE p.state = 'settled') AS honoured_until,
          count(*) FILTER (WHERE (p.state IN ('settled', 'revoked') AND j.state <> 'captured')
            OR (p.state = 'revoked' AND j.first_delivered_at IS NULL)) AS owed

@@ -22,6 +22,24 @@ export interface HeldScenario {
   ends(point: string): readonly Outcome[]
 }
 
+/** Of a purchase that goes well. */
+const untilDecided = [
+  'before:offerHold',
+  'after:offerHold',
+  'hold_offered',
+  'hold_locked',
+  'before:acceptHold',
+  'after:acceptHold',
+  'hold_accepted',
+  'before:claim',
+  'after:claim',
+  'sent',
+  'upstream_end',
+  'before:capture',
+  'after:capture',
+  'captured',
+  'before:decideToSettle',
+]
 /** From a decision on. */
 const cancelling = [
   'before:decideToCancel',
@@ -47,18 +65,7 @@ export const heldScenarios: Readonly<Record<string, HeldScenario>> = {
   'they sell a result': {
     kind: 'held',
     work: {},
-    points: [
-      ...[
-        'before:offerHold',
-        'after:offerHold',
-        'hold_offered',
-        'hold_locked',
-        'before:acceptHold',
-        'after:acceptHold',
-      ],
-      ...['hold_accepted', 'before:claim', 'after:claim', 'sent', 'upstream_end', 'before:capture', 'after:capture'],
-      ...['captured', 'before:decideToSettle', ...settling, 'head_delivered'],
-    ],
+    points: [...untilDecided, ...settling, 'head_delivered'],
     ends: () => ['delivered'],
   },
   'the service fails and is tried again': {
@@ -139,8 +146,13 @@ export async function failAtTheSameInstant(arena: Arena): Promise<Purchase> {
 /** Everything of it once: what a broken build must not come through. */
 export async function heldShortForm(arena: Arena): Promise<void> {
   for (const work of [{}, { refused: true }]) await buyHeld(arena.want('held', work), arena)
-  await failAtTheSameInstant(arena)
+  // Which of the two the process learns first is not always the same.
+  for (let times = 0; times < instants; times++) {
+    if ((await failAtTheSameInstant(arena)).outcome !== 'not_charged') break
+  }
 }
+
+const instants = 6
 
 function hasBegun(arena: Arena, { held }: Purchase): boolean {
   const lines = readExecutions(arena.directory)
