@@ -26,6 +26,7 @@ function completed(text: string): string {
     const properties = `    request:\n      schema:\n        type: object\n        properties:\n${indented(text, 10)}`
     return service(`    price: { flat: 1 }\n${properties}`)
   }
+  if (!/^services:/m.test(text)) return `${text}${service('    price: { flat: 1 }\n')}`
   return text
 }
 
