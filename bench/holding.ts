@@ -32,7 +32,7 @@ const upstream = await openUpstream()
 try {
   for (const wallet of ['stub', 'dev'] as const) await challenges(wallet)
   for (const wallet of ['stub', 'dev'] as const) await memory(wallet)
-  for (const openOffers of [0, 1000]) await latency(openOffers)
+  for (const open of [0, 1000]) await latency(open)
 } finally {
   await upstream[Symbol.asyncDispose]()
   for (const dir of dataDirs) rmSync(dir, { recursive: true, force: true })

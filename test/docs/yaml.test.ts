@@ -26,7 +26,8 @@ function completed(text: string): string {
     const properties = `    request:\n      schema:\n        type: object\n        properties:\n${indented(text, 10)}`
     return service(`    price: { flat: 1 }\n${properties}`)
   }
-  return /^services:/m.test(text) ? text : `${text}${service('    price: { flat: 1 }\n')}`
+  if (!/^services:/m.test(text)) return `${text}${service('    price: { flat: 1 }\n')}`
+  return text
 }
 
 /** The files that the documents name, as an operator would have them. */
