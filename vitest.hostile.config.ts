@@ -8,6 +8,7 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 30_000,
     maxWorkers: 2,
+    retry: process.env.CI ? 1 : 0,
     reporters: ['default', './test/hostile/support/summary-reporter.ts'],
   },
 })
