@@ -6,6 +6,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // `npm run test:wallets`
     exclude: walletSuites,
+    // Most of the time goes into waiting, for sockets, processes and disks.
+    maxWorkers: 3,
     // A busy machine is slow; a hang is a hang after 20 s too.
     testTimeout: 20_000,
     hookTimeout: 20_000,
