@@ -7,7 +7,8 @@ export default defineConfig({
     // `npm run test:wallets`
     exclude: walletSuites,
     // Most of the time goes into waiting, for sockets, processes and disks.
-    maxWorkers: 3,
+    maxWorkers: 2,
+    expect: { poll: { timeout: 10_000 } },
     // A busy machine is slow; a hang is a hang after 20 s too.
     testTimeout: 20_000,
     hookTimeout: 20_000,

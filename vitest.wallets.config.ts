@@ -9,5 +9,6 @@ export const walletSuites = [
 ]
 
 export default defineConfig({
-  test: { include: walletSuites, maxWorkers: 3, testTimeout: 30_000, hookTimeout: 30_000, retry: process.env.CI ? 1 : 0 },
+  test: {
+    expect: { poll: { timeout: 10_000 } }, include: walletSuites, maxWorkers: 3, testTimeout: 30_000, hookTimeout: 30_000, retry: process.env.CI ? 1 : 0 },
 })

@@ -157,11 +157,11 @@ describe('turnpike serve', { timeout: 30_000 }, () => {
         await (await fetch(`${gateway.adminUrl}/metrics`)).text(),
       )?.[1]
     site.write(priced(upstream.url, 8))
-    await expect.poll(() => priceOf(gateway), { timeout: 5_000 }).toBe(8_000)
+    await expect.poll(() => priceOf(gateway), { timeout: 15_000 }).toBe(8_000)
     expect([await metric(), await ready()]).toEqual(['1', { status: 'ready' }])
 
     site.write(`lisen: 1\n${priced(upstream.url, -1)}`)
-    await expect.poll(() => events(gateway, 'config_refused'), { timeout: 5_000 }).not.toEqual([])
+    await expect.poll(() => events(gateway, 'config_refused'), { timeout: 15_000 }).not.toEqual([])
     expect(await priceOf(gateway)).toBe(8_000)
     expect([await metric(), await ready()]).toEqual([
       '0',
@@ -172,7 +172,7 @@ describe('turnpike serve', { timeout: 30_000 }, () => {
     expect(problems).toContainEqual(expect.stringMatching(/gateway\.yaml:\d+:\d+ +services\.POST \/make\.price/))
 
     site.write(priced(upstream.url, 9))
-    await expect.poll(() => priceOf(gateway), { timeout: 5_000 }).toBe(9_000)
+    await expect.poll(() => priceOf(gateway), { timeout: 15_000 }).toBe(9_000)
     expect([await metric(), await ready()]).toEqual(['1', { status: 'ready' }])
     expect(gateway.child.exitCode).toBeNull()
   })
@@ -203,11 +203,11 @@ describe('turnpike serve', { timeout: 30_000 }, () => {
     await using gateway = await site.start()
     expect((await send(gateway, aRequest)).status).toBe(402)
     swapTo('..two')
-    await expect.poll(async () => (await send(gateway, aRequest)).status, { timeout: 5_000 }).toBe(400)
+    await expect.poll(async () => (await send(gateway, aRequest)).status, { timeout: 15_000 }).toBe(400)
     rmSync(join(site.directory, '..data'))
-    await expect.poll(() => events(gateway, 'config_refused'), { timeout: 5_000 }).not.toEqual([])
+    await expect.poll(() => events(gateway, 'config_refused'), { timeout: 15_000 }).not.toEqual([])
     swapTo('..one')
-    await expect.poll(async () => (await send(gateway, aRequest)).status, { timeout: 5_000 }).toBe(402)
+    await expect.poll(async () => (await send(gateway, aRequest)).status, { timeout: 15_000 }).toBe(402)
   })
 
   test('loads on SIGHUP where it does not watch, and names what needs a restart', async () => {
@@ -221,7 +221,7 @@ describe('turnpike serve', { timeout: 30_000 }, () => {
     await new Promise((resolve) => setTimeout(resolve, 400))
     expect(await priceOf(gateway)).toBe(7_000)
     gateway.child.kill('SIGHUP')
-    await expect.poll(() => priceOf(gateway), { timeout: 5_000 }).toBe(8_000)
+    await expect.poll(() => priceOf(gateway), { timeout: 15_000 }).toBe(8_000)
     expect(events(gateway, 'config_needs_restart')).toMatchObject([{ settings: ['listen', 'data', 'site.prefix'] }])
     expect((await fetch(`${gateway.url}/l402/services`)).status).toBe(200)
     expect(await gateway.stop('SIGTERM')).toMatchObject({ code: 0 })

@@ -45,9 +45,9 @@ describe('a connection that may hold', () => {
     await using following = follow(wallet, paymentHash)
     await expect.poll(() => following.told, patient).toEqual(['open'])
     await subject.pay(paymentHash)
-    await expect.poll(() => following.told, { timeout: 2_000, interval: 20 }).toEqual(['open', 'accepted'])
+    await expect.poll(() => following.told, { timeout: 15_000, interval: 20 }).toEqual(['open', 'accepted'])
     await wallet.settleHold(paymentHash, preimage, soon())
-    await expect.poll(() => following.told, { timeout: 2_000, interval: 20 }).toEqual(['open', 'accepted', 'settled'])
+    await expect.poll(() => following.told, { timeout: 15_000, interval: 20 }).toEqual(['open', 'accepted', 'settled'])
     expect(lookups(fake.asked)).toBe(3)
   })
 
@@ -78,7 +78,7 @@ describe('a connection that may hold', () => {
       return { result: { payment_hash: paymentHash, state: 'pending' } }
     }
     await using following = follow(wallet, paymentHash)
-    await expect.poll(() => following.told, { timeout: 2_000, interval: 20 }).toEqual(['open', 'accepted'])
+    await expect.poll(() => following.told, { timeout: 15_000, interval: 20 }).toEqual(['open', 'accepted'])
   })
 
   test('is followed no longer once it is closed', async () => {

@@ -126,7 +126,7 @@ describe('questions', () => {
       return answerWith(200, '{}', { 'retry-after': '1' })
     }
     await using begun = await begin(upstream)
-    await expect.poll(() => times.length, { timeout: 5_000 }).toBe(2)
+    await expect.poll(() => times.length, { timeout: 15_000 }).toBe(2)
     expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(950)
     expect((await rowIn(begun.gateway, begun.payment))?.job.state).toBe('running')
   })
