@@ -222,7 +222,9 @@ describe('turnpike serve', { timeout: 30_000 }, () => {
     expect(await priceOf(gateway)).toBe(7_000)
     gateway.child.kill('SIGHUP')
     await expect.poll(() => priceOf(gateway), { timeout: 15_000 }).toBe(8_000)
-    expect(events(gateway, 'config_needs_restart')).toMatchObject([{ settings: ['listen', 'data', 'site.prefix'] }])
+    await expect
+      .poll(() => events(gateway, 'config_needs_restart'))
+      .toMatchObject([{ settings: ['listen', 'data', 'site.prefix'] }])
     expect((await fetch(`${gateway.url}/l402/services`)).status).toBe(200)
     expect(await gateway.stop('SIGTERM')).toMatchObject({ code: 0 })
   })
