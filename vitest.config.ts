@@ -4,8 +4,8 @@ import { walletSuites } from './vitest.wallets.config.ts'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // `npm run test:wallets`
-    exclude: walletSuites,
+    // `npm run test:wallets` and `npm run test:hostile`
+    exclude: [...walletSuites, 'test/hostile/floods.test.ts'],
     // Most of the time goes into waiting, for sockets, processes and disks.
     maxWorkers: 2,
     expect: { poll: { timeout: 10_000 } },

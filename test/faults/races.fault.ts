@@ -67,7 +67,7 @@ describe('a second gateway on the same data', () => {
       arena.kills += 2
     }
     // A machine that is busy with other things is slow, but not every time.
-    expect(Math.min(...takeovers)).toBeLessThan(1_000)
+    expect(Math.min(...takeovers)).toBeLessThan(process.env.CI ? 2_000 : 1_000)
     const { violations, executions } = await check(arena)
     // Asked by the first gateway or the second, each payment was worked for once.
     expect(executions).toBe(3)
