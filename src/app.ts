@@ -11,7 +11,7 @@ import { delayRefusal } from './gateway/limits/slow-refusal.ts'
 import { observe } from './gateway/observe.ts'
 import { ownHeaders, problemOf, sendProblem } from './gateway/respond.ts'
 import { RequestScope } from './gateway/scope.ts'
-import { handleUpgrade } from './gateway/upgrade.ts'
+import { handleUpgrade, refuseUpgrade } from './gateway/upgrade.ts'
 import { createSiteApp, type SiteEnvironment } from './site/site-app.ts'
 
 /** What the public listener needs before, and after, everything else is open. */
@@ -115,11 +115,7 @@ export function createUpgradeListener(shop: Shop) {
       if (!gateway) throw new GatewayError('not_ready')
       handleUpgrade(gateway, incoming, socket, head, newRequestId(gateway))
     } catch (thrown) {
-      const { status, code } = problemOf(thrown)
-      const body = `${JSON.stringify({ status, code })}\n`
-      const answerHead = `HTTP/1.1 ${status} ${code}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`
-      socket.on('error', () => socket.destroy())
-      socket.end(answerHead + body)
+      refuseUpgrade(socket, problemOf(thrown).code)
     }
   }
 }

@@ -12,7 +12,7 @@ import type { RequestScope } from './scope.ts'
 
 /**
  * Passes a request of a free route straight through, both ways as a stream. The call ends with the client.
- * @throws GatewayError `bad_body`; when the upstream gave no answer
+ * @throws GatewayError `bad_body`; when the upstream gave no answer, or asked for payment itself
  */
 export async function forwardFree(
   gateway: Gateway,
@@ -33,6 +33,7 @@ export async function forwardFree(
     throw new GatewayError('bad_body', `a ${incoming.method} request takes no body`)
   }
   let head: UpstreamHead | undefined
+  let asksForPayment = false
   const begun = gateway.clock.monotonicMs()
   const waiting = gateway.upstream.exchange(
     {
@@ -49,6 +50,9 @@ export async function forwardFree(
     },
     {
       head: (received) => {
+        // Agents pay whatever a 402 asks for, and this one is not ours.
+        asksForPayment = received.status === 402
+        if (asksForPayment) return left.abort()
         head = received
         sendHead(incoming, outgoing, scope, received, scope.ownMs() - (gateway.clock.monotonicMs() - begun))
       },
@@ -58,6 +62,7 @@ export async function forwardFree(
   )
   const end = await waiting
   outgoing.off('close', onClose)
+  if (asksForPayment) throw new GatewayError('upstream_answer_refused')
   if (end.kind === 'complete') {
     outgoing.end()
     return

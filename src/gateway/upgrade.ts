@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { GatewayError } from '../errors.ts'
+import { type ErrorCode, errorCatalogue, GatewayError } from '../errors.ts'
 import type { Gateway } from './gateway.ts'
 import { clientAddress } from './limits/client-address.ts'
 import { limitRequests } from './limits/client-limits.ts'
@@ -35,5 +35,15 @@ export function handleUpgrade(
     path: target.query === '' ? path : `${path}?${target.query}`,
     client: clientFacts(incoming, target, address),
     requestId,
+    refuse: () => refuseUpgrade(socket, 'upstream_answer_refused'),
   })
+}
+
+/** Answers on the socket, which has no response object, and ends it. */
+export function refuseUpgrade(socket: Duplex, code: ErrorCode): void {
+  const { status } = errorCatalogue[code]
+  const body = `${JSON.stringify({ status, code })}\n`
+  const head = `HTTP/1.1 ${status} ${code}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`
+  socket.on('error', () => socket.destroy())
+  socket.end(head + body)
 }

@@ -96,4 +96,6 @@ export interface UpgradeTarget {
   readonly path: string
   readonly client: ClientFacts
   readonly requestId: string
+  /** Answers the client when the upstream answers without switching protocols. */
+  readonly refuse: () => void
 }

@@ -149,3 +149,18 @@ export function upgradeHeaders(to: UpgradeTarget): Record<string, string> {
     ...to.upstream.headers,
   }
 }
+
+/** The headers of an upstream's answer that switches protocols. */
+export function switchingHeaders(rawHeaders: readonly string[]): Record<string, string[]> {
+  const headers = Object.create(null) as Record<string, string[]>
+  headers.connection = ['Upgrade']
+  headers.upgrade = ['websocket']
+  const passed = incomingHeaders(rawHeaders, true)
+  for (let at = 0; at + 1 < passed.length; at += 2) {
+    const name = (passed[at] ?? '').toLowerCase()
+    const lines = headers[name] ?? []
+    lines.push(passed[at + 1] ?? '')
+    headers[name] = lines
+  }
+  return headers
+}

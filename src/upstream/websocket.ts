@@ -2,7 +2,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { createProxyServer } from 'http-proxy-3'
 import type { UpgradeTarget } from '../ports/upstream.ts'
-import { upgradeHeaders } from './headers.ts'
+import { switchingHeaders, upgradeHeaders } from './headers.ts'
 
 /**
  * WebSocket upgrades of free routes. The proxy library is used for nothing else: with plain HTTP it forwards bodies
@@ -14,8 +14,22 @@ export class WebSocketProxy {
   /** Handshakes under way, and our ends of the connections to upstreams. */
   readonly #open = new Set<ClientRequest | Duplex>()
 
+  readonly #targets = new WeakMap<Duplex, UpgradeTarget>()
+
   constructor() {
-    this.#proxy.on('proxyReqWs', (request) => this.#track(request))
+    this.#proxy.on('proxyReqWs', (request, _incoming, socket) => {
+      this.#track(request)
+      request.on('upgrade', (answer) => {
+        answer.headers = switchingHeaders(answer.rawHeaders)
+      })
+      // The library, which listens after this event, passes any other answer on as it is: with cookies and challenges.
+      process.nextTick(() => {
+        request.removeAllListeners('response').on('response', (answer) => {
+          answer.destroy()
+          this.#targets.get(socket)?.refuse()
+        })
+      })
+    })
     this.#proxy.on('open', (socket) => this.#track(socket))
     this.#proxy.on('error', (_error, _incoming, response) => {
       if ('destroy' in response) response.destroy()
@@ -24,6 +38,7 @@ export class WebSocketProxy {
 
   join(incoming: IncomingMessage, socket: Duplex, head: Buffer, to: UpgradeTarget): void {
     socket.on('error', () => socket.destroy())
+    this.#targets.set(socket, to)
     incoming.url = to.path
     incoming.headers = upgradeHeaders(to)
     const secure = to.upstream.origin.startsWith('https:')
