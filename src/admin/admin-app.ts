@@ -85,7 +85,8 @@ async function payWithAny(payers: readonly PayingWallet[], invoice: string, sign
 
 const canPay = (wallet: Wallet): wallet is PayingWallet => 'pay' in wallet && typeof wallet.pay === 'function'
 
-function isBearer(header: string | undefined, token: string): boolean {
+/** Whether an `Authorization` header brings the token, in a time that does not tell how nearly. */
+export function isBearer(header: string | undefined, token: string): boolean {
   const given = /^Bearer (.+)$/i.exec(header ?? '')?.[1]
   if (given === undefined) return false
   const digest = (text: string) => createHash('sha256').update(text).digest()

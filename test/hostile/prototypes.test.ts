@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { loadConfigText } from '#src/config/load.ts'
 import { buyFrom, type Sent, send } from '../support/buyer.ts'
 import { openGateway, type TestGateway } from '../support/gateway.ts'
 import { openUpstream, type TestUpstream } from '../support/upstream.ts'
@@ -115,4 +116,25 @@ describe.for(inherited)('the name %s', (name) => {
     expect(upstream.calls.at(-1)?.rawHeaders).not.toContain(name)
     expectNothingInherited()
   })
+})
+
+test.for(inherited)('in a configuration the key %s is one like any other, or none', (name, context) => {
+  const key = JSON.stringify(name)
+  const upstreams = 'upstream: "http://127.0.0.1:9000"'
+  const texts = [
+    `${key}: { polluted: true }`,
+    `services: { ${key}: { polluted: true } }`,
+    `services: { /a: { ${upstreams}, price: { flat: 1 }, ${key}: { polluted: true } } }`,
+    `services: { /a: { ${upstreams}, price: { per_unit: { of: n, rate: { by: m, default: ${key}, table: { a: 1 } } } } } }`,
+    `services: { /a: { ${upstreams}, price: { per_unit: { of: n, rate: { by: m, default: a, table: { a: 1 }, aliases: { b: ${key} } } } } } }`,
+    `services: { /a: { upstream: { use: ${key} }, price: { flat: 1 } } }`,
+    `upstreams: { ${key}: { polluted: true } }`,
+    `lightning: { wallet: { name: w, ${key}: { polluted: true } } }`,
+  ]
+  for (const text of texts) {
+    const { config, problems } = loadConfigText(`${text}\n`, '/nowhere/gateway.yaml', {})
+    expect(config === undefined || problems.length > 0, text).toBe(true)
+    expectNothingInherited()
+  }
+  tally(context, { kind: 'prototypes', tried: texts.length })
 })

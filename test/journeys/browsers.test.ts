@@ -9,6 +9,7 @@ services:
   POST /make: { name: make, upstream: "${upstream}", price: { flat: 7 } }
   GET /item/:id: { name: item-read, upstream: "${upstream}", price: { flat: 1 } }
   DELETE /item/:id: { name: item-delete, upstream: "${upstream}", price: { flat: 1 } }
+  /any: { name: any, upstream: "${upstream}", price: { flat: 1 } }
   GET /free: { name: free, upstream: "${upstream}", price: free }
 `
 
@@ -27,6 +28,7 @@ describe('OPTIONS', () => {
   test.for([
     ['/make', 'POST, OPTIONS'],
     ['/item/7', 'GET, HEAD, DELETE, OPTIONS'],
+    ['/any', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'],
     ['/free', 'GET, HEAD, OPTIONS'],
   ] as const)('of %s says what is offered there: %s', async ([path, allow]) => {
     const answer = await send(gateway, {
@@ -55,6 +57,20 @@ describe('OPTIONS', () => {
     ['/item/../make', 400],
   ] as const)('of %s is %i', async ([path, status]) => {
     expect((await send(gateway, { method: 'OPTIONS', path })).status).toBe(status)
+  })
+
+  test.for(['PUT', 'PATCH', 'DELETE'])('lets a page buy by %s: asked before, challenged, served', async (method) => {
+    const origin = 'https://shop.example'
+    const asks = { origin, 'access-control-request-method': method, 'access-control-request-headers': 'authorization' }
+    const asked = await send(gateway, { method: 'OPTIONS', path: '/any', headers: asks })
+    expect(String(asked.headers['access-control-allow-methods']).split(', ')).toContain(method)
+    expect(asked.headers['access-control-allow-headers']).toBe('authorization')
+    const request = { method, path: '/any', body: {}, headers: { origin } }
+    const challenge = await send(gateway, request)
+    expect([challenge.status, challenge.headers['access-control-allow-origin']]).toEqual([402, '*'])
+    const answer = await send(gateway, paid(request, await payFor(gateway, request)))
+    expect([answer.status, answer.headers['access-control-allow-origin']]).toEqual([200, '*'])
+    upstream.calls.splice(0)
   })
 
   test('never reaches an upstream, costs nothing, and spends nothing, not even with a body and a credential', async () => {

@@ -66,6 +66,25 @@ describe('between payment and redemption the configuration may change: the reque
     expect((await send(gateway, paid(request, payment))).headers['l402-payment']).toBe('replayed')
   })
 
+  test.for([
+    ['dearer', 7, 700],
+    ['cheaper', 700, 7],
+  ] as const)('also between the challenge and its payment: %s', async ([, before, after]) => {
+    await reload(gateway, shop(upstream.url, { price: `{ flat: ${before} }` }))
+    const challenge = (await send(gateway, request)).json()
+    await reload(gateway, shop(upstream.url, { price: `{ flat: ${after} }` }))
+    const preimage = await gateway.wallet.pay(challenge.invoice)
+    const headers = { authorization: `L402 ${challenge.token}:${preimage}` }
+    const answer = await send(gateway, { ...request, headers })
+    expect([answer.status, answer.headers['l402-payment'], challenge.amountMsat]).toEqual([
+      200,
+      'spent',
+      before * 1_000,
+    ])
+    // Who asks now pays what it costs now.
+    expect((await send(gateway, request)).json().amountMsat).toBe(after * 1_000)
+  })
+
   test('and it goes to where the service is now', async () => {
     await using elsewhere = await openUpstream()
     await reload(gateway, shop(upstream.url))

@@ -103,9 +103,50 @@ describe('lists of addresses', () => {
     expect(addressMatcher([range])(canonicalAddress(address) ?? '')).toBe(expected)
   })
 
+  test('hold an address in whatever spelling it comes, and in whatever spelling they name it', () => {
+    const group = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 0xffff }))
+    const groups = fc.oneof(
+      fc.array(group, { minLength: 8, maxLength: 8 }),
+      fc.tuple(group, group).map((tail) => [0, 0, 0, 0, 0, 0xffff, ...tail]),
+    )
+    fc.assert(
+      fc.property(groups, fc.nat(), fc.nat(), fc.boolean(), (address, one, other, listed) => {
+        const [given, named] = [spelling(address, one), spelling(address, other)]
+        const canonical = canonicalAddress(given)
+        expect([given, canonical]).toEqual([given, canonicalAddress(named)])
+        const range = canonicalAddress(listed ? given : named) ?? ''
+        expect(addressMatcher([range])(canonical ?? ''), `${given} in ${named}`).toBe(true)
+        const proxied = request('10.0.0.1', `6.6.6.6, ${one % 2 === 0 ? given : `[${given}]:4711`}`)
+        expect(clientAddress(proxied, rules(1))).toBe(canonical)
+        expect(clientAddress(request(given), rules(0))).toBe(canonical)
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
   test('who is on both is refused, and who is unknown only where a list says who may come', () => {
     const both = admission({ allowlist: ['192.0.2.0/24'], blocklist: ['192.0.2.7'] })
     expect(['192.0.2.8', '192.0.2.7', '192.0.3.1', 'unknown'].map(both)).toEqual([true, false, false, false])
     expect(admission({ allowlist: undefined, blocklist: ['192.0.2.7'] })('unknown')).toBe(true)
   })
 })
+
+/** One of the ways to write an IPv6 address (RFC 4291, section 2.2), chosen by a number. */
+function spelling(groups: readonly number[], choice: number): string {
+  const bit = (at: number): boolean => ((choice >> at) & 1) === 1
+  const hex = groups.map((group) => group.toString(16).padStart(bit(0) ? 4 : 1, '0'))
+  const cased = bit(1) ? hex.map((group) => group.toUpperCase()) : hex
+  const [high = 0, low = 0] = groups.slice(-2)
+  const dotted = [high >> 8, high & 255, low >> 8, low & 255].join('.')
+  const parts = bit(2) ? [...cased.slice(0, 6), dotted] : cased
+  const runs = [
+    ...groups
+      .slice(0, bit(2) ? 6 : 8)
+      .map((group) => (group === 0 ? '0' : 'x'))
+      .join('')
+      .matchAll(/0+/g),
+  ]
+  const run = runs[(choice >> 3) % Math.max(1, runs.length)]
+  if (!run || bit(7)) return parts.join(':')
+  return `${parts.slice(0, run.index).join(':')}::${parts.slice(run.index + run[0].length).join(':')}`
+}

@@ -13,7 +13,7 @@ let gateway: TestGateway
 beforeAll(async () => {
   upstream = await openUpstream()
   gateway = await openGateway({
-    config: `${behindProxy}blocklist: [198.51.100.0/24, "2001:db8:bad::/48"]
+    config: `${behindProxy}blocklist: [198.51.100.0/24, "2001:0DB8:0BAD:0:0::/48", "::"]
 services:
   POST /make: { name: make, upstream: "${upstream.url}", price: { flat: 7 } }
   GET /free: { name: free, upstream: "${upstream.url}", price: free }
@@ -45,6 +45,21 @@ describe('an address on the blocklist', () => {
       }
     },
   )
+
+  test.for([
+    '::ffff:198.51.100.9',
+    '::FFFF:C633:6409',
+    '0:0:0:0:0:ffff:198.51.100.9',
+    '0000:0000:0000:0000:0000:ffff:c633:6409',
+    '[::ffff:c633:6409]:4711',
+    '198.51.100.9:80',
+    '2001:DB8:BAD:0:0:0:0:1',
+    '2001:db8:bad::1%eth0',
+    '[2001:0db8:0bad:0000:0000:0000:192.0.2.7]',
+    '0::0',
+  ])('is on it in every spelling: %s', async (address) => {
+    expect((await send(gateway, from(address, make))).status).toBe(403)
+  })
 
   test('buys nothing and spends nothing: what was paid for from elsewhere is as good as before', async () => {
     const payment = await payFor(gateway, from(good, make))
