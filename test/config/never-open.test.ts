@@ -28,20 +28,9 @@ function accepted(lines: readonly string[]): string[] {
 describe('a service that does not say what it costs is refused', () => {
   test('whatever stands where the price should', () => {
     const prices = [
-      ...[
-        'Free',
-        'FREE',
-        'fre',
-        'freee',
-        'free ish',
-        '"free "',
-        '"free\\u200b"',
-        'ｆｒｅｅ',
-        '[free]',
-        '{ free: true }',
-      ],
-      ...['off', 'no', 'none', 'false', 'open', 'public', 'disabled', 'null', '~', '""', '0', '"0"', '-0', '0.0'],
-      ...[
+      ['Free', 'FREE', 'fre', 'freee', 'free ish', '"free "', '"free\\u200b"', 'ｆｒｅｅ', '[free]', '{ free: true }'],
+      ['off', 'no', 'none', 'false', 'open', 'public', 'disabled', 'null', '~', '""', '0', '"0"', '-0', '0.0'],
+      [
         '{}',
         '[]',
         '{ flat: free }',
@@ -51,16 +40,9 @@ describe('a service that does not say what it costs is refused', () => {
         '{ flat: .nan }',
         '{ flat: off }',
       ],
-      ...[
-        '{ flat: [] }',
-        '{ flat: true }',
-        '{ flat: -1 }',
-        '{ flat: 1e-400 }',
-        '{ Flat: 7 }',
-        '{ flat: 7, free: true }',
-      ],
-      ...['freebie 5', '"freebie 5"', 'on', 'true'],
-    ]
+      ['{ flat: [] }', '{ flat: true }', '{ flat: -1 }', '{ flat: 1e-400 }', '{ Flat: 7 }', '{ flat: 7, free: true }'],
+      ['freebie 5', '"freebie 5"', 'on', 'true'],
+    ].flat()
     expect(accepted(prices.map((price) => `price: ${price}`))).toEqual([])
   })
 
@@ -70,7 +52,7 @@ describe('a service that does not say what it costs is refused', () => {
   })
 
   test('where a letter of the key is wrong', () => {
-    const keys = [...'price'].flatMap((letter, at) =>
+    const keys = Array.from('price').flatMap((letter, at) =>
       ['', letter.repeat(2), letter.toUpperCase(), 'x'].map(
         (other) => 'price'.slice(0, at) + other + 'price'.slice(at + 1),
       ),
@@ -94,24 +76,9 @@ describe('a service that does not say what it costs is refused', () => {
 
 /** What YAML, or who writes it, may take for numbers. */
 const odd = [
-  ...[
-    '.nan',
-    '.inf',
-    '-.inf',
-    'NaN',
-    'Infinity',
-    '1e400',
-    '-1e400',
-    '1e-400',
-    '-1',
-    '-0.5',
-    '0x',
-    '0b1',
-    '1_000',
-    '1:30',
-  ],
-  ...['9007199254740993', '123456789012345678901234567890', '""', '+', '1.2.3', '1,5', '٣', 'true', '~', '[1]'],
-]
+  ['.nan', '.inf', '-.inf', 'NaN', 'Infinity', '1e400', '-1e400', '1e-400', '-1', '-0.5', '0x', '0b1', '1_000', '1:30'],
+  ['9007199254740993', '123456789012345678901234567890', '""', '+', '1.2.3', '1,5', '٣', 'true', '~', '[1]'],
+].flat()
 
 describe('a number that is none is refused', () => {
   test.for([
@@ -139,7 +106,7 @@ describe('a number that is none is refused', () => {
     const services = servicesWith(['price: free'])
     // One file for each, so fewer of them.
     for (const value of odd.filter((_, at) => at % 3 === 0).filter((each) => each !== '1,5'))
-      expect(load(`${section}: { ${key}: ${value} }\n${services}`).problems.join(), value).toContain(
+      expect(load(`${section}: { ${key}: ${value} }\n${services}`).problems.join(), `of ${value}`).toContain(
         `${section}.${key}`,
       )
   })

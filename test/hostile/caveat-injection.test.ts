@@ -47,7 +47,7 @@ const injections = [
   '%20services=premium:0',
   '%C3%A9%E2%80%A8',
 ]
-const letters = [..."abc019-._~!$&'()*+,:=@", '%20', '%22', '%5B', '%5D', '%7B', '%C3%A9', '%F0%9F%98%80']
+const letters = [...Array.from("abc019-._~!$&'()*+,:=@"), '%20', '%22', '%5B', '%5D', '%7B', '%C3%A9', '%F0%9F%98%80']
 const anySegment = (random: Random): string => {
   const text = Array.from({ length: 1 + random.below(20) }, () => random.of(letters)).join('')
   return text === '.' || text === '..' ? 'a' : text
@@ -64,14 +64,14 @@ async function buy(service: string, request: Sent): Promise<void> {
   const what = JSON.stringify(request)
   const payment = await payFor(gateway, request)
   const caveats = caveatsOf(payment.token)
-  expect(caveats, what).toHaveLength(8)
-  expect(caveats[0], what).toBe(`services=${service}:0`)
-  expect(caveats[5], what).toBe(`path=${request.path.split('?')[0]}`)
+  expect(caveats, `of ${what}`).toHaveLength(8)
+  expect(caveats[0], `of ${what}`).toBe(`services=${service}:0`)
+  expect(caveats[5], `of ${what}`).toBe(`path=${request.path.split('?')[0]}`)
   const dearer = await send(gateway, paid({ path: '/premium' }, payment))
-  expect([dearer.status, dearer.json().code], what).toEqual([402, 'wrong_service'])
+  expect([dearer.status, dearer.json().code], `of ${what}`).toEqual([402, 'wrong_service'])
   const calls = upstream.calls.length
   const answer = await send(gateway, paid(request, payment))
-  expect([answer.status, answer.headers['l402-payment']], what).toEqual([200, 'spent'])
+  expect([answer.status, answer.headers['l402-payment']], `of ${what}`).toEqual([200, 'spent'])
   expect(upstream.calls.slice(calls).map(({ url }) => url)).toEqual([request.path])
 }
 

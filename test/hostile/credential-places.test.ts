@@ -51,7 +51,8 @@ const headers: readonly Place[] = [
   ['Referer', ({ token, preimage }) => ({ referer: `http://shop.example/?t=${token}:${preimage}` })],
 ]
 
-const wireOf = ({ rawHeaders, url, body }: ReceivedCall): string => `${rawHeaders.join('\n')}\n${url}\n${body}`
+const wireOf = ({ rawHeaders, url, body }: ReceivedCall): string =>
+  `${rawHeaders.join('\n')}\n${url}\n${body.toString()}`
 
 function expectNothingOf(payment: Payment, call: ReceivedCall | undefined): void {
   const wire = call ? wireOf(call) : 'no call'

@@ -67,7 +67,16 @@ afterAll(() => open.disposeAsync())
 
 /** Everything that a problem may say of itself. */
 const keys = new Set([
-  ...['type', 'title', 'status', 'instance', 'code', 'detail', 'issues', 'payment', 'contact', 'retryAfterSeconds'],
+  'type',
+  'title',
+  'status',
+  'instance',
+  'code',
+  'detail',
+  'issues',
+  'payment',
+  'contact',
+  'retryAfterSeconds',
 ])
 
 function expectOnlyOurs(answer: Answered): void {
@@ -169,7 +178,7 @@ describe('a wallet that fails with', () => {
   const failing: readonly (readonly [string, () => Promise<IssuedInvoice>])[] = [
     ...codes.map((code) => [code, () => Promise.reject(new WalletError(code, canary))] as const),
     ['an error that is none of a wallet’s', () => Promise.reject(new TypeError(canary))],
-    ['a word for an error', () => Promise.reject(canary as unknown as Error)],
+    ['a word for an error', () => Promise.reject(canary)],
     [
       'an error at once',
       () => {

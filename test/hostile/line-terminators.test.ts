@@ -74,7 +74,7 @@ test('a line terminator in any segment, encoded or not, is refused', async (cont
 test('a letter that some take for a line terminator leads to nothing that is not paid for', async (context) => {
   const targets = paths.flatMap((path) => letters.flatMap((text) => everywhere(path, text)))
   const statuses = (await answersTo(targets)).map(({ status }) => status)
-  expect([...new Set(statuses)].toSorted()).toEqual([402, 404])
+  expect(new Set(statuses)).toEqual(new Set([402, 404]))
   expect(upstream.calls).toEqual([])
   tally(context, { kind: 'paths', tried: 2 * targets.length })
 })

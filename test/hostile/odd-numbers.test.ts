@@ -32,7 +32,7 @@ afterAll(async () => {
 
 /** Numbers as JSON may have them. */
 const numbers = [
-  ...[
+  [
     '1',
     '1.0',
     '1.000000000000000000000000000000',
@@ -44,12 +44,12 @@ const numbers = [
     '0.1',
     '0.30000000000000004',
   ],
-  ...['0.001', '1e-9', '1e-300', '5e-324', '4.9e-324', '2e-400', '123456789.123456789', '9007199254740991', '1e15'],
-  ...['0', '0.0', '-0', '-0.0', '0e9', '0e-999', '-1', '-0.001', '-1e-400', '-9007199254740993', '1e400', '-1e400'],
-  ...['9007199254740992', '9007199254740993', '1e16', '1e21', '1e22', '1e308', '1.7976931348623157e308', '1e309'],
-  ...['NaN', 'nan', 'Infinity', '-Infinity', 'inf', '01', '+1', '.5', '5.', '0x10', '0b1', '0o7', '1_000', '1,5', '1n'],
-  ...['"1"', '" 1"', '"1e3"', '"0x10"', '"NaN"', '"٣"', 'true', 'false', 'null', '[]', '[1]', '{}', '""', '[[1]]'],
-] as const
+  ['0.001', '1e-9', '1e-300', '5e-324', '4.9e-324', '2e-400', '123456789.123456789', '9007199254740991', '1e15'],
+  ['0', '0.0', '-0', '-0.0', '0e9', '0e-999', '-1', '-0.001', '-1e-400', '-9007199254740993', '1e400', '-1e400'],
+  ['9007199254740992', '9007199254740993', '1e16', '1e21', '1e22', '1e308', '1.7976931348623157e308', '1e309'],
+  ['NaN', 'nan', 'Infinity', '-Infinity', 'inf', '01', '+1', '.5', '5.', '0x10', '0b1', '0o7', '1_000', '1,5', '1n'],
+  ['"1"', '" 1"', '"1e3"', '"0x10"', '"NaN"', '"٣"', 'true', 'false', 'null', '[]', '[1]', '{}', '""', '[[1]]'],
+].flat()
 
 /** What a number in JSON is, exactly: `num / den`. Undefined: it is no number. */
 function exactly(text: string): { num: bigint; den: bigint } | undefined {
@@ -90,12 +90,12 @@ async function expectPrice(path: Path, text: string): Promise<'sold' | 'refused'
   const expected = expectedMsat(text, rates[path])
   const what = `${text} at ${path}`
   if (expected === undefined) {
-    expect([400, 503], what).toContain(answer.status)
-    expect(answer.headers['www-authenticate'], what).toBeUndefined()
+    expect([400, 503], `of ${what}`).toContain(answer.status)
+    expect(answer.headers['www-authenticate'], `of ${what}`).toBeUndefined()
     return 'refused'
   }
   // The wallet of the test asks for so much too; a price is exact or it is none.
-  expect([answer.status, answer.json().amountMsat], what).toEqual([402, Number(expected)])
+  expect([answer.status, answer.json().amountMsat], `of ${what}`).toEqual([402, Number(expected)])
   return 'sold'
 }
 

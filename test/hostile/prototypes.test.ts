@@ -133,7 +133,7 @@ test.for(inherited)('in a configuration the key %s is one like any other, or non
   ]
   for (const text of texts) {
     const { config, problems } = loadConfigText(`${text}\n`, '/nowhere/gateway.yaml', {})
-    expect(config === undefined || problems.length > 0, text).toBe(true)
+    expect(config === undefined || problems.length > 0, `of ${text}`).toBe(true)
     expectNothingInherited()
   }
   tally(context, { kind: 'prototypes', tried: texts.length })

@@ -55,7 +55,7 @@ const escaped = (text: string): string =>
 
 async function priceOf(request: Sent): Promise<number> {
   const answer = await send(gateway, request)
-  expect(answer.status, answer.text).toBe(402)
+  expect(answer.status, `${request.path}: ${answer.text}`).toBe(402)
   return answer.json().amountMsat / 1000
 }
 
@@ -95,7 +95,7 @@ describe('a price by characters', () => {
       for (const count of ['points', 'units', 'bytes'] as const) {
         const price = expected[at]?.[count]
         const what = `${count} of ${JSON.stringify(text)}`
-        expect(await priceOf(inBody(count, JSON.stringify({ prompt: text }))), what).toBe(price)
+        expect(await priceOf(inBody(count, JSON.stringify({ prompt: text }))), `of ${what}`).toBe(price)
       }
     tally(context, { kind: 'texts', tried: 3 * all.length, note: `seed ${runSeed}` })
   })
@@ -117,7 +117,7 @@ describe('a price by characters', () => {
     for (const text of texts) {
       const widest = Buffer.byteLength(text)
       expect(await priceOf(inBody('bytes', JSON.stringify({ prompt: text })))).toBe(widest)
-      expect([...text].length).toBeLessThanOrEqual(widest)
+      expect(Array.from(text).length).toBeLessThanOrEqual(widest)
     }
   })
 

@@ -24,24 +24,14 @@ describe('the public listener', () => {
 
   test('knows none of the places where others are managed, watched or described', async () => {
     const paths = [
-      ...['/', '/metrics', '/health', '/healthz', '/livez', '/readyz', '/ready', '/status', '/server-status', '/ping'],
-      ...[
-        '/admin',
-        '/admin/',
-        '/api/admin/services',
-        '/dev/pay',
-        '/reload',
-        '/keys',
-        '/refunds',
-        '/revoke',
-        '/payments',
-      ],
-      ...['/debug/pprof', '/debug/vars', '/actuator/env', '/graphql', '/swagger.json', '/openapi.json', '/docs'],
-      ...['/.env', '/.git/config', '/gateway.yaml', '/data/keys', '/ledger.sqlite', '/index.html', '/favicon.ico'],
-      ...['/robots.txt', '/.well-known/security.txt', '/static/', '/assets/', '/wp-login.php', '/cgi-bin/', '/l402'],
-      ...['/l402/', '/l402/admin', '/l402/metrics', '/l402/dev/pay', '/l402/keys', '/l402/problems', '/l402/quote'],
-      ...['/l402/jobs', '/l402/problems/constructor', '/l402/services/', '/L402/services', '/l402/services.json'],
-    ]
+      ['/', '/metrics', '/health', '/healthz', '/livez', '/readyz', '/ready', '/status', '/server-status', '/ping'],
+      ['/admin', '/admin/', '/api/admin/services', '/dev/pay', '/reload', '/keys', '/refunds', '/revoke', '/payments'],
+      ['/debug/pprof', '/debug/vars', '/actuator/env', '/graphql', '/swagger.json', '/openapi.json', '/docs'],
+      ['/.env', '/.git/config', '/gateway.yaml', '/data/keys', '/ledger.sqlite', '/index.html', '/favicon.ico'],
+      ['/robots.txt', '/.well-known/security.txt', '/static/', '/assets/', '/wp-login.php', '/cgi-bin/', '/l402'],
+      ['/l402/', '/l402/admin', '/l402/metrics', '/l402/dev/pay', '/l402/keys', '/l402/problems', '/l402/quote'],
+      ['/l402/jobs', '/l402/problems/constructor', '/l402/services/', '/L402/services', '/l402/services.json'],
+    ].flat()
     await using upstream = await openUpstream()
     await using gateway = await openGateway({ config: makeShop(upstream.url), logLevel: 'silent' })
     for (const path of paths)
@@ -84,6 +74,6 @@ test.skipIf(process.platform !== 'linux')(
     using site = makeSite(makeShop(upstream.url))
     await using gateway = await site.start()
     const said = [gateway.url, gateway.adminUrl].map((url) => Number(new URL(url).port))
-    expect(listeningPorts(gateway.child.pid ?? 0).toSorted()).toEqual(said.toSorted())
+    expect(new Set(listeningPorts(gateway.child.pid ?? 0))).toEqual(new Set(said))
   },
 )
