@@ -36,6 +36,11 @@ services:
     upstream: ${upstream.url}
     request: { content_type: multipart/form-data }
     price: { per_char: { of: prompt, rate: 1 }, min: 1 }
+  POST /strict-form:
+    name: strict-form
+    upstream: ${upstream.url}
+    request: { content_type: multipart/form-data, schema: { type: object, properties: { prompt: { type: string } } }, unknown_fields: reject }
+    price: { flat: 1 }
   GET /img/:style: { name: img, upstream: "${upstream.url}", price: { per_char: { of: ":style", rate: { by: ":style", table: { oil: 1 } } } } }
   GET /query: { name: query, upstream: "${upstream.url}", price: { per_unit: { of: "?n", rate: { by: "?m", default: a, table: { a: 1 } } } } }
   /free/*: { name: free, upstream: "${upstream.url}", price: free }
@@ -94,7 +99,7 @@ describe.for(inherited)('the name %s', (name) => {
   })
 
   test('in a form is a part like any other, and in a header nothing', async (context) => {
-    tally(context, { kind: 'prototypes', tried: 3 })
+    tally(context, { kind: 'prototypes', tried: 4 })
     const part = (at: string, value: string) =>
       `--b\r\nContent-Disposition: form-data; name="${at}"\r\n\r\n${value}\r\n`
     const form = `${part(name, 'x')}${part(`${name}[polluted]`, 'x')}${part('prompt', 'abc')}--b--\r\n`
@@ -108,6 +113,8 @@ describe.for(inherited)('the name %s', (name) => {
     expect([asked.status, asked.json().amountMsat]).toEqual([402, 3_000])
     expect((await buyFrom(gateway, request)).status).toBe(200)
     expect(upstream.calls.at(-1)?.body.toString()).toContain(`name="${name}"`)
+    const strict = await send(gateway, { ...request, path: '/strict-form' })
+    expect([strict.status, strict.json().code]).toEqual([400, 'invalid_request'])
     const calls = upstream.calls.length
     const lines = `Host: ${new URL(gateway.url).host}\r\n${name}: 1\r\n${name}: {"admin":true}\r\n\r\n`
     expect((await sendRaw(gateway, `GET /free/${name} HTTP/1.1\r\n${lines}`)).statuses).toEqual([200])
