@@ -23,6 +23,12 @@ beforeAll(async () => {
     request: { unknown_fields: allow }
   GET ${path}: { name: ${path.slice(1)}-query, upstream: "${upstream.url}", price: { per_unit: { of: "?n", rate: "${rate} msat" } } }`,
   )
+  services.push(`
+  POST /both: { name: both, upstream: "${upstream.url}", price: { per_unit: { of: [n, m, "list.*.n"], rate: 1 } } }
+  POST /sum:
+    name: sum
+    upstream: ${upstream.url}
+    price: { sum: [{ per_unit: { of: n, rate: 1 } }, { per_unit: { of: m, rate: 1 } }] }`)
   gateway = await openGateway({ config: `services:${services.join('')}\n`, logLevel: 'silent' })
 })
 afterAll(async () => {
@@ -131,6 +137,24 @@ describe('a number that is priced', () => {
     expect(counts.sold).toBeGreaterThan(runs / 10)
     expect(counts.refused).toBeGreaterThan(runs / 10)
   })
+
+  test.for(['-1', '-9', '-0.5', '-1e2', '-9007199254740991', '"-1"'])(
+    'makes nothing beside it cheaper: %s',
+    async (text, context) => {
+      tally(context, { kind: 'numbers', tried: 4 })
+      for (const [path, body] of [
+        ['/both', `{"n":${text},"m":10}`],
+        ['/both', `{"n":10,"m":${text}}`],
+        ['/both', `{"n":10,"m":10,"list":[{"n":${text}}]}`],
+        ['/sum', `{"n":${text},"m":10}`],
+      ] as const) {
+        const answer = await send(gateway, { ...inBody(path, '1'), body })
+        expect([body, answer.status]).toEqual([body, 400])
+      }
+      const good = await send(gateway, { path: '/both', body: { n: 10, m: 10, list: [{ n: 1 }] } })
+      expect([good.status, good.json().amountMsat]).toEqual([402, 21_000])
+    },
+  )
 
   test('in a query is a plain decimal above 0, or the request is refused', async (context) => {
     tally(context, { kind: 'numbers', tried: numbers.length })
