@@ -113,7 +113,8 @@ describe.for(inherited)('the name %s', (name) => {
     expect([asked.status, asked.json().amountMsat]).toEqual([402, 3_000])
     expect((await buyFrom(gateway, request)).status).toBe(200)
     expect(upstream.calls.at(-1)?.body.toString()).toContain(`name="${name}"`)
-    const strict = await send(gateway, { ...request, path: '/strict-form' })
+    const unknown = `${part('prompt', 'abc')}${part(name, 'x')}--b--\r\n`
+    const strict = await send(gateway, { ...request, path: '/strict-form', body: unknown })
     expect([strict.status, strict.json().code]).toEqual([400, 'invalid_request'])
     const calls = upstream.calls.length
     const lines = `Host: ${new URL(gateway.url).host}\r\n${name}: 1\r\n${name}: {"admin":true}\r\n\r\n`
