@@ -1,6 +1,7 @@
-import { BlockList, isIP } from 'node:net'
+import { isIP } from 'node:net'
 import type { Ajv2020 } from 'ajv/dist/2020.js'
 import { foldCase } from '../pricing/look-alike.ts'
+import { isPublicAddress } from '../public-address.ts'
 
 /**
  * Rules that JSON Schema cannot say well, as keywords for request schemas:
@@ -96,47 +97,13 @@ function isDataUri(rule: DataUriRule, value: string): boolean {
   return (data.length / 4) * 3 - padding <= rule.maxBytes
 }
 
-// One list a family: to Node a rule for mapped IPv6 addresses is a rule for every IPv4 address.
-const special4 = new BlockList()
-for (const [net, prefix] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.0.2.0', 24],
-  ['192.88.99.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['198.51.100.0', 24],
-  ['203.0.113.0', 24],
-  ['224.0.0.0', 3],
-] as const) {
-  special4.addSubnet(net, prefix, 'ipv4')
-}
-// Public addresses lie in 2000::/3, without these.
-const special6 = new BlockList()
-for (const [net, prefix] of [
-  ['::', 3],
-  ['4000::', 2],
-  ['8000::', 1],
-  ['2001::', 23],
-  ['2001:db8::', 32],
-  ['2002::', 16],
-  ['3fff::', 20],
-] as const) {
-  special6.addSubnet(net, prefix, 'ipv6')
-}
-
 function isPublicUrl(value: string): boolean {
   // Readers of URLs disagree on what lies outside printable ASCII, on backslashes and on several at-signs.
   if (!/^https?:\/\/[^/?#][\x21-\x7e]*$/i.test(value) || value.includes('\\') || !URL.canParse(value)) return false
   const { hostname, username, password } = new URL(value)
   if (username !== '' || password !== '' || value.split(/[/?#]/, 3)[2]?.includes('@')) return false
-  if (hostname.startsWith('[')) return !special6.check(hostname.slice(1, -1), 'ipv6')
-  if (isIP(hostname) === 4) return !special4.check(hostname, 'ipv4')
+  if (hostname.startsWith('[')) return isPublicAddress(hostname.slice(1, -1))
+  if (isIP(hostname) === 4) return isPublicAddress(hostname)
   const name = hostname.toLowerCase().replace(/\.$/, '')
   if (!name.includes('.') || name.split('.').includes('')) return false
   return !/\.(?:localhost|local|internal|intranet|lan|home|arpa|onion|test|invalid)$/.test(name)
