@@ -73,7 +73,7 @@ export async function issueFor(
     ...(hold && { hold }),
   }
   try {
-    const invoice = await scope.wait(issuer.issue(order, AbortSignal.timeout(settings.walletTimeoutMs)))
+    const invoice = await scope.wait(issuer.issue(order))
     events.challenged(service.name, invoice.amountMsat)
     return invoice
   } catch (thrown) {

@@ -175,11 +175,14 @@ async function spend(
   return undefined
 }
 
+/** One for all: every answer ends so, and an error with a stack for each would cost more than the signal. */
+const gone = new Error('the client has its answer, or has left')
+
 /** Aborts when the connection is done with the answer, or gone. */
 function whenLeft(outgoing: ServerResponse): AbortSignal {
-  if (outgoing.destroyed) return AbortSignal.abort()
+  if (outgoing.destroyed) return AbortSignal.abort(gone)
   const left = new AbortController()
-  outgoing.once('close', () => left.abort())
+  outgoing.once('close', () => left.abort(gone))
   return left.signal
 }
 
