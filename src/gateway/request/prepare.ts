@@ -1,9 +1,10 @@
 import type { BodyContract, Contract, FieldPath } from '../../catalog/service.ts'
-import { GatewayError, type RequestIssue } from '../../errors.ts'
+import { GatewayError, maxIssues, type RequestIssue } from '../../errors.ts'
 import type { FieldSource } from '../../pricing/field.ts'
-import { foldCase, foldParameter } from '../../pricing/look-alike.ts'
+import { foldKey, foldParameter } from '../../pricing/look-alike.ts'
 import type { MediaType } from './media-type.ts'
 import { checkBoundary, encodeMultipart, type FormPart, parseMultipart, partText } from './multipart.ts'
+import { shapeIssues } from './priced-shape.ts'
 import { encodeQuery, parseQuery } from './query.ts'
 import { parseStrictJson } from './strict-json.ts'
 
@@ -114,7 +115,7 @@ type Structured = Extract<BodyContract, { kind: 'structured' }>
 
 function prepareJson(contract: Structured, body: Buffer): PreparedBody {
   if (body.length === 0) throw new GatewayError('bad_json', 'the body is empty')
-  const value = validate(contract, parseStrictJson(body), foldCase)
+  const value = validate(contract, parseStrictJson(body), foldKey)
   return { value, encode: () => ({ contentType: 'application/json', bytes: Buffer.from(JSON.stringify(value)) }) }
 }
 
@@ -161,9 +162,10 @@ function validate(contract: Structured, value: unknown, fold: (name: string) => 
   }
   const issues = contract.priced.flatMap((path) => spellingIssues(path, value, '$', fold))
   if (issues.length > 0) throw invalid(issues)
-  if (!contract.validate) return value
-  const checked = contract.validate(value)
+  const checked = contract.validate ? contract.validate(value) : ({ ok: true, value } as const)
   if (!checked.ok) throw invalid(checked.issues)
+  const misshapen = shapeIssues(contract.priced, checked.value)
+  if (misshapen.length > 0) throw invalid(misshapen)
   return checked.value
 }
 
@@ -195,7 +197,9 @@ const decoded = (params: ReadonlyMap<string, string>): ReadonlyMap<string, strin
 function invalid(issues: readonly RequestIssue[]): GatewayError {
   const [first] = issues
   const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : ''
-  return new GatewayError('invalid_request', `${first?.path} ${first?.message}${more}`, { issues })
+  return new GatewayError('invalid_request', `${first?.path} ${first?.message}${more}`, {
+    issues: issues.slice(0, maxIssues),
+  })
 }
 
 function unsupported(accepted: readonly string[]): GatewayError {
