@@ -280,6 +280,25 @@ describe('another spelling of a priced name or value', () => {
     expect([answer.status, answer.json().code]).toEqual([400, 'invalid_request'])
   })
 
+  test.for([
+    '?steps=9',
+    '?a=1&quality=high',
+    '?QUALITY=high',
+    '?quality[]=high',
+    '?%71uality=high',
+    '?quality',
+    '?a;quality=high',
+    '?a=1&a=2&b=%zz&quality=high',
+  ])('in the query beside a priced body is refused: %s', async (query) => {
+    const answer = await send(gateway, { path: `/make${query}`, body: { steps: 1 } })
+    expect([answer.status, answer.json().code]).toEqual([400, 'invalid_request'])
+    const other = await send(gateway, {
+      path: `/make${query.replaceAll(/qu?ality|%71uality|steps/gi, 'seed')}`,
+      body: { steps: 1 },
+    })
+    expect(other.status).toBe(402)
+  })
+
   test.for(['\u017fteps', 'STEPS', 'quality[]', 'Quality'])('in a form is refused: %s', async (name, context) => {
     tally(context, { kind: 'bodies', tried: 1 })
     const part = (each: string, value: string) =>

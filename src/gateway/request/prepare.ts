@@ -5,7 +5,7 @@ import { foldKey, foldParameter } from '../../pricing/look-alike.ts'
 import type { MediaType } from './media-type.ts'
 import { checkBoundary, encodeMultipart, type FormPart, parseMultipart, partText } from './multipart.ts'
 import { shapeIssues } from './priced-shape.ts'
-import { encodeQuery, parseQuery } from './query.ts'
+import { encodeQuery, namesIn, parseQuery } from './query.ts'
 import { parseStrictJson } from './strict-json.ts'
 
 /** A request that a contract accepts: what the price is read from, and what the upstream gets. They are one value. */
@@ -74,6 +74,7 @@ export function prepare(contract: Contract, request: RequestParts): Prepared {
 }
 
 function prepareQuery(contract: Contract, query: string): { text: string; parameters: ReadonlyMap<string, string> } {
+  if (query !== '') refuseBodyFields(contract, query)
   if (!contract.query) return { text: query, parameters: new Map() }
   const parameters = parseQuery(query)
   const { priced } = contract.query
@@ -90,6 +91,17 @@ function prepareQuery(contract: Contract, query: string): { text: string; parame
   const checked = contract.query.check(parameters)
   if (!checked.ok) throw invalid(checked.issues)
   return { text: encodeQuery(checked.parameters), parameters: checked.parameters }
+}
+
+/** Some frameworks put query and body into one map, where a field that the body leaves out is found in the query. */
+function refuseBodyFields({ body, query: known }: Contract, query: string): void {
+  // A schema for the query says itself what may stand there.
+  if (body.kind !== 'structured' || known?.check) return
+  const priced = new Set(body.priced.map(([name = '']) => foldParameter(name)))
+  for (const name of known?.priced ?? []) priced.delete(foldParameter(name))
+  const found = namesIn(query).find((name) => priced.has(foldParameter(name)))
+  if (found !== undefined)
+    throw invalid([{ path: `?${found}`, message: 'belongs into the body: the price depends on it' }])
 }
 
 interface PreparedBody {
