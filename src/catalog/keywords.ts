@@ -1,6 +1,7 @@
 import { BlockList, isIP } from 'node:net'
 import type { Ajv2020 } from 'ajv/dist/2020.js'
 import { foldCase } from '../pricing/look-alike.ts'
+import { canonicalJson } from './canonical-json.ts'
 
 /**
  * Rules that JSON Schema cannot say well, as keywords for request schemas:
@@ -41,6 +42,16 @@ export function addKeywords(ajv: Ajv2020): void {
       },
     },
   })
+  // Ajv compares each item with every other one.
+  ajv.removeKeyword('uniqueItems')
+  ajv.addKeyword({
+    keyword: 'uniqueItems',
+    type: 'array',
+    schemaType: 'boolean',
+    errors: false,
+    validate: (wanted: boolean, items: readonly unknown[]) => !wanted || areUnique(items),
+    error: { message: 'must not have the same item twice' },
+  })
   ajv.addKeyword({
     keyword: knownNamesKeyword,
     type: 'object',
@@ -78,6 +89,8 @@ export function caseVariants(names: readonly string[], value: object): string[] 
   const folded = new Set(names.map(foldCase))
   return Object.keys(value).filter((key) => !known.has(key) && folded.has(foldCase(key)))
 }
+
+const areUnique = (items: readonly unknown[]): boolean => new Set(items.map(canonicalJson)).size === items.length
 
 interface DataUriRule {
   readonly mediaTypes: readonly string[]
