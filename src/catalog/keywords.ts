@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import type { Ajv2020 } from 'ajv/dist/2020.js'
 import { foldCase } from '../pricing/look-alike.ts'
 import { isPublicAddress } from '../public-address.ts'
+import { canonicalJson } from './canonical-json.ts'
 
 /**
  * Rules that JSON Schema cannot say well, as keywords for request schemas:
@@ -42,6 +43,16 @@ export function addKeywords(ajv: Ajv2020): void {
       },
     },
   })
+  // Ajv compares each item with every other one.
+  ajv.removeKeyword('uniqueItems')
+  ajv.addKeyword({
+    keyword: 'uniqueItems',
+    type: 'array',
+    schemaType: 'boolean',
+    errors: false,
+    validate: (wanted: boolean, items: readonly unknown[]) => !wanted || areUnique(items),
+    error: { message: 'must not have the same item twice' },
+  })
   ajv.addKeyword({
     keyword: knownNamesKeyword,
     type: 'object',
@@ -79,6 +90,8 @@ export function caseVariants(names: readonly string[], value: object): string[] 
   const folded = new Set(names.map(foldCase))
   return Object.keys(value).filter((key) => !known.has(key) && folded.has(foldCase(key)))
 }
+
+const areUnique = (items: readonly unknown[]): boolean => new Set(items.map(canonicalJson)).size === items.length
 
 interface DataUriRule {
   readonly mediaTypes: readonly string[]

@@ -35,5 +35,6 @@ export function handleUpgrade(
     path: target.query === '' ? path : `${path}?${target.query}`,
     client: clientFacts(incoming, target, address),
     requestId,
+    answerWithinMs: service.config.timeouts.firstByteMs,
   })
 }

@@ -96,4 +96,6 @@ export interface UpgradeTarget {
   readonly path: string
   readonly client: ClientFacts
   readonly requestId: string
+  /** Until the upstream answers the handshake. */
+  readonly answerWithinMs: number
 }

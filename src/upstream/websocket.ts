@@ -13,9 +13,13 @@ export class WebSocketProxy {
 
   /** Handshakes under way, and our ends of the connections to upstreams. */
   readonly #open = new Set<ClientRequest | Duplex>()
+  readonly #answerWithinMs = new WeakMap<IncomingMessage, number>()
 
   constructor() {
-    this.#proxy.on('proxyReqWs', (request) => this.#track(request))
+    this.#proxy.on('proxyReqWs', (request, incoming, socket) => {
+      this.#track(request)
+      bound(request, socket, this.#answerWithinMs.get(incoming) ?? 0)
+    })
     this.#proxy.on('open', (socket) => this.#track(socket))
     this.#proxy.on('error', (_error, _incoming, response) => {
       if ('destroy' in response) response.destroy()
@@ -24,6 +28,7 @@ export class WebSocketProxy {
 
   join(incoming: IncomingMessage, socket: Duplex, head: Buffer, to: UpgradeTarget): void {
     socket.on('error', () => socket.destroy())
+    this.#answerWithinMs.set(incoming, to.answerWithinMs)
     incoming.url = to.path
     incoming.headers = upgradeHeaders(to)
     const secure = to.upstream.origin.startsWith('https:')
@@ -44,6 +49,27 @@ export class WebSocketProxy {
     this.#open.add(each)
     each.once('close', () => this.#open.delete(each))
   }
+}
+
+/** What the library leaves open: how long a handshake may take, whose it is, and an answer that is no handshake. */
+function bound(request: ClientRequest, socket: Duplex, answerWithinMs: number): void {
+  const leave = (): void => void request.destroy()
+  const timer = setTimeout(() => request.destroy(new Error('no answer in time')), answerWithinMs)
+  const answered = (): void => clearTimeout(timer)
+  socket.once('close', leave)
+  request.once('close', answered).once('upgrade', () => {
+    answered()
+    socket.off('close', leave)
+  })
+  request.once('response', (response) => {
+    answered()
+    // It is copied to the socket without a look at whether that takes it.
+    response.on('data', () => {
+      if (!socket.writableNeedDrain) return
+      response.pause()
+      socket.once('drain', () => response.resume())
+    })
+  })
 }
 
 const detailed = ({ protocol, hostname, port }: URL) => ({
