@@ -63,11 +63,11 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
     if (situation.kind !== 'claim' && situation.kind !== 'rebind') return await settle(gateway, redemption, situation)
     if (isHead) throw new GatewayError('head_never_claims')
     const rebinds = situation.kind === 'rebind'
+    if (!record) await confirmSettled(gateway, paymentHash)
     // A rebound payment runs under what was on sale when it was rebound.
     const sold = (record && gateway.revisions.resolve(record.job.rev)) ?? redemption.sold
     const offer = rebinds ? rebindOffer(redemption) : await claimOrOwe(gateway, { ...redemption, sold }, hash)
     if ('challenge' in offer) return { kind: 'challenge', code: offer.challenge }
-    if (!rebinds) await confirmSettled(gateway, paymentHash)
     const admission = await admit(gateway, paymentHash, offer.serving, redemption.waiting)
     if (admission === 'look_again') continue
     if (admission instanceof GatewayError) throw admission
