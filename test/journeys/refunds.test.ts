@@ -3,8 +3,9 @@ import { readRefunds } from '#src/ledger/sqlite/read-refunds.ts'
 import { answerWith, makeGate } from '../support/answers.ts'
 import { paid, payFor, send } from '../support/buyer.ts'
 import { openGateway } from '../support/gateway.ts'
-import { command, day, mark, openOwing, other, reopen, told } from '../support/owing.ts'
-import { aRequest, makeShop, rowIn } from '../support/shop.ts'
+import { asynchronous } from '../support/jobs.ts'
+import { command, day, mark, openOwing, other, reopen, revoke, told } from '../support/owing.ts'
+import { aRequest, idle, makeShop, rowIn } from '../support/shop.ts'
 import { echo, openUpstream } from '../support/upstream.ts'
 
 describe('a payment that is owed', () => {
@@ -113,6 +114,20 @@ describe('a payment that is opened again', () => {
     expect((await shop.mine()).status).toBe(200)
     // And its result is kept like any other.
     expect((await shop.mine()).headers['l402-payment']).toBe('replayed')
+  })
+
+  test('after its refusal was read is not taken for delivered before its result is', async () => {
+    await using shop = await openOwing(answerWith(422))
+    await shop.mine()
+    await expect.poll(async () => (await shop.row()).job.firstDeliveredAtMs).toBeDefined()
+    const { job } = await shop.row()
+    await reopen(shop.gateway, job.id)
+    shop.upstream.answer = echo
+    await send(shop.gateway, asynchronous(paid(aRequest, shop.payment)))
+    await idle(shop.gateway)
+    await revoke(shop.gateway, job.id)
+    expect(shop.due()).toMatchObject([{ reason: 'revoked' }])
+    expect(await mark(shop.gateway, job.id)).toMatchObject([200, { kind: 'done' }])
   })
 
   test('is owed again when nobody came in that time', async () => {
