@@ -97,31 +97,40 @@ export class HoldDesk implements AsyncDisposable {
     if (watched === undefined) return
     // Whoever paid while nobody was here has stopped waiting: the money goes back.
     const tooLate = fromBefore && clock.nowMs() > offer.createdAtMs + this.#holdMs(offer.service) + absenceMs
-    if (watched === 'gone' || tooLate) {
-      if (watched === 'accepted') await concludeUnwritten(wallet, paymentHash, closing)
-      await untilDone(closing, async () => {
-        await holds.withdraw(paymentHash)
-        return true
-      })
-      this.open.remove(paymentHash)
-      if (watched === 'accepted') events.heldEnded(service, { kind: 'cancelled', reason: 'not_begun' }, 0)
-      return
-    }
+    if (watched === 'gone' || tooLate) return await this.#drop(offer, watched === 'accepted' ? wallet : undefined)
     reach('hold_locked')
     const acceptedAtMs = clock.nowMs()
     const jobId = gateway.random(16).toString('hex')
     const ttlMs = gateway.catalog().byName(service)?.config.result.ttlMs ?? 24 * 3_600_000
     const accepted = await untilDone(closing, () => holds.accept(paymentHash, jobId, ttlMs, acceptedAtMs))
-    this.open.remove(paymentHash)
     if (accepted === undefined) return
     // It may have been accepted by a call whose answer was lost.
     const held: HeldPayment | undefined = accepted
       ? { ...offer, state: 'held', acceptedAtMs, jobState: 'retryable' }
       : await this.#undecided(paymentHash)
-    if (!held) return
+    if (!held) return closing.aborted ? undefined : await this.#drop(offer, wallet)
+    this.open.remove(paymentHash)
     reach('hold_accepted')
     events.heldAccepted(service)
     await this.#work(held, offer.client)
+  }
+
+  /**
+   * Ends an offer that nothing will be done for.
+   * @param holder the wallet in which its payment is locked in; the offer goes after the payment, so that a crash
+   *   between the two leaves no payment that nobody knows of
+   */
+  async #drop({ paymentHash, service }: HoldOffer, holder: HoldWallet | undefined): Promise<void> {
+    const { holds, gateway } = this.#options
+    const closing = this.#closing.signal
+    if (holder) await concludeUnwritten(holder, paymentHash, closing)
+    if (holder && closing.aborted) return
+    await untilDone(closing, async () => {
+      await holds.withdraw(paymentHash)
+      return true
+    })
+    this.open.remove(paymentHash)
+    if (holder) gateway().events.heldEnded(service, { kind: 'cancelled', reason: 'not_begun' }, 0)
   }
 
   async #undecided(paymentHash: string): Promise<HeldPayment | undefined> {
@@ -158,7 +167,8 @@ export class HoldDesk implements AsyncDisposable {
     }
     const sealed = await untilDone(signal, async () => (await gateway.ledger.sealedRequest(paymentHash)) ?? 'none')
     if (sealed === undefined) return
-    const patientUntilMs = acceptedAtMs + this.#holdMs(held.service)
+    // Nobody waits longer because the clock was set back.
+    const patientUntilMs = Math.min(acceptedAtMs, gateway.clock.nowMs()) + this.#holdMs(held.service)
     const decision =
       sealed === 'none'
         ? await decideLate(gateway, holds, paymentHash, this.#closing.signal)
