@@ -34,8 +34,10 @@ export async function workHeld({ gateway, holds }: Dependencies, work: HeldWork)
   const { token, request, patientUntilMs, ending, closing } = work
   const { paymentHash } = token
   const { clock } = gateway
+  const patienceMs = patientUntilMs - clock.nowMs()
+  // Work that began now would be paid for by somebody who has stopped waiting.
+  if (patienceMs <= 0) return await decideLate(gateway, holds, paymentHash, closing)
   const impatient = new AbortController()
-  const patienceMs = Math.max(0, patientUntilMs - clock.nowMs())
   const late = sleep(patienceMs, 'late' as const, { signal: ending, ref: false }).catch(() => 'ending' as const)
   for (;;) {
     const run = await Promise.race([runHeld(gateway, token, request, impatient.signal), late])
