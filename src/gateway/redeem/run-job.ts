@@ -1,7 +1,7 @@
 import type { Service } from '../../catalog/service.ts'
 import { reach } from '../../failpoints.ts'
 import type { CallHealth } from '../../ports/guard.ts'
-import { type ClaimedJob, LedgerError } from '../../ports/ledger.ts'
+import { type ClaimedJob, LedgerError, longestRetryMs } from '../../ports/ledger.ts'
 import type { UpstreamCall, UpstreamEnd, UpstreamHead } from '../../ports/upstream.ts'
 import type { Gateway } from '../gateway.ts'
 import { callHealth } from './call-health.ts'
@@ -30,7 +30,6 @@ export interface JobPlan {
 export type RunDependencies = Pick<Gateway, 'ledger' | 'upstream' | 'clock' | 'events' | 'random' | 'jobs'>
 
 const firstRetryMs = 1_000
-const longestRetryMs = 60_000
 
 /** An answer with an id in it is small. */
 const maxReferenceBytes = 2 ** 20
