@@ -52,7 +52,6 @@ class JobRun {
   readonly #plan: JobPlan
   readonly #claimed: ClaimedJob
   readonly #recording: Recording
-  #shown: Promise<boolean> | undefined
   #head: UpstreamHead | undefined
   #tooLarge = false
 
@@ -73,7 +72,7 @@ class JobRun {
     const committed = readCommitted(this.#gateway.ledger, scope)
     return {
       recording: this.#recording,
-      show: () => (this.#shown ??= this.#gateway.ledger.show(paymentHash, this.#claimed.epoch)),
+      show: () => this.#gateway.ledger.show(paymentHash, this.#claimed.epoch),
       read: (position) => readRecording(this.#recording, committed, position),
     }
   }
@@ -226,7 +225,8 @@ class JobRun {
     const frames = await this.#recording.finish()
     await this.#commitFailure({ code: 'invalid_request', counted: false, nextGeneration: true }, 'refused', frames)
     this.#gateway.events.refused(this.#facts(), this.#head?.status ?? 0)
-    return { kind: 'refused', stored: await this.#stored(), final: this.#claimed.rebound || (await this.#wasShown()) }
+    // Of a refusal itself nothing is shown before it is stored.
+    return { kind: 'refused', stored: await this.#stored(), final: this.#claimed.rebound || this.#claimed.shown }
   }
 
   async #fail(failure: Failure): Promise<JobOutcome> {
@@ -283,10 +283,6 @@ class JobRun {
     const record = await this.#gateway.ledger.read(this.#plan.paymentHash)
     if (!record) throw new RecordingLost('the row is gone')
     return await openStored(this.#gateway.ledger, record, this.#plan.preimage)
-  }
-
-  async #wasShown(): Promise<boolean> {
-    return this.#claimed.shown || ((await this.#shown) ?? false)
   }
 
   #facts() {
