@@ -39,9 +39,9 @@ export async function workHeld({ gateway, holds }: Dependencies, work: HeldWork)
   if (patienceMs <= 0) return await decideLate(gateway, holds, paymentHash, closing)
   const impatient = new AbortController()
   const late = sleep(patienceMs, 'late' as const, { signal: ending, ref: false }).catch(() => 'ending' as const)
-  for (;;) {
+  while (!ending.aborted) {
     const run = await Promise.race([runHeld(gateway, token, request, impatient.signal), late])
-    if (run === 'ending') return { kind: 'none' }
+    if (run === 'ending') break
     if (run === 'late') {
       const decided = await decideLate(gateway, holds, paymentHash, closing)
       impatient.abort()
@@ -53,6 +53,9 @@ export async function workHeld({ gateway, holds }: Dependencies, work: HeldWork)
     if (clock.nowMs() + afterMs >= patientUntilMs) return await decideLate(gateway, holds, paymentHash, closing)
     await sleep(afterMs, undefined, { signal: ending, ref: false }).catch(() => undefined)
   }
+  // Nothing of it shall begin while the process ends.
+  impatient.abort()
+  return { kind: 'none' }
 }
 
 /** @returns undefined when it may be tried again */
