@@ -6,7 +6,7 @@ import type { HoldWallet } from '../../ports/hold-wallet.ts'
 import type { HeldPayment, HoldLimits, HoldOffer, Holds } from '../../ports/holds.ts'
 import type { Gateway } from '../gateway.ts'
 import { openRequest, type StoredRequest } from '../redeem/stored-request.ts'
-import { concludeHold, letGo, lookUp, untilDone } from './conclude.ts'
+import { answeredOften, concludeHold, letGo, lookUp, untilDone } from './conclude.ts'
 import { FailedHolds, type FailureLimits } from './failed-holds.ts'
 import { OpenOffers } from './open-offers.ts'
 import { watchOffer } from './watch-offer.ts'
@@ -157,14 +157,9 @@ export class HoldDesk implements AsyncDisposable {
     const { paymentHash, acceptedAtMs } = held
     const state = await untilDone(signal, () => lookUp(wallet, paymentHash))
     if (state === undefined) return
-    if (state === 'cancelled' || state === 'unknown') {
-      await untilDone(signal, async () => {
-        await holds.conclude(paymentHash, 'cancelled')
-        return true
-      })
-      gateway.events.heldEnded(held.service, { kind: 'cancelled', reason: 'lost' }, this.#sinceMs(held))
-      return
-    }
+    // Told all the same: a wallet that does not find a payment may hold it.
+    if (state === 'cancelled' || state === 'unknown')
+      return await this.#conclude(held, wallet, { kind: 'cancel', reason: 'lost' })
     const sealed = await untilDone(signal, async () => (await gateway.ledger.sealedRequest(paymentHash)) ?? 'none')
     if (sealed === undefined) return
     // Nobody waits longer because the clock was set back.
@@ -275,5 +270,6 @@ const cancelledBefore: HeldDecision & { kind: 'cancel' } = { kind: 'cancel', rea
 const workWasDone: ReadonlySet<string> = new Set(['refused', 'failed'])
 
 async function concludeUnwritten(wallet: HoldWallet, paymentHash: string, signal: AbortSignal): Promise<void> {
-  await untilDone(signal, () => letGo(wallet, paymentHash))
+  const isUnknown = answeredOften()
+  await untilDone(signal, () => letGo(wallet, paymentHash, isUnknown))
 }
