@@ -63,7 +63,7 @@ export class JobTable {
        WHERE ${ofPayment} AND request_hash <> :requestHash AND state IN ('refused', 'given_up')
          AND rebound = 0 AND shown = 0
          AND :nowMs < max(keep_until, (SELECT minted_expiry FROM payment WHERE hash = :hash) * 1000)
-         AND (SELECT state FROM payment WHERE hash = :hash) = 'settled'
+         AND (SELECT state FROM payment WHERE hash = :hash) IN ('settled', 'settling')
        RETURNING ${claimedColumns}`,
     )
     this.#show = database.prepare(
