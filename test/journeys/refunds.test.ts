@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { readRefunds } from '#src/ledger/sqlite/read-refunds.ts'
 import { answerWith, makeGate } from '../support/answers.ts'
@@ -82,6 +84,20 @@ describe('a payment that is owed', () => {
     expect([made.status, made.headers['l402-payment']]).toEqual([200, 'spent'])
     expect(readRefunds(third.dataDir, Date.now())).toEqual([])
   })
+})
+
+test('what was sold under terms that are no longer known, and is not taken today, is owed and no mistake of its buyer', async () => {
+  await using upstream = await openUpstream()
+  const first = await openGateway({ config: makeShop(upstream.url) })
+  const payment = await payFor(first, aRequest)
+  const database = new Database(join(first.dataDir, 'ledger.sqlite'))
+  database.exec('DELETE FROM service_revision')
+  database.close()
+  const schema = '{ type: object, properties: { words: { type: string } }, required: [words] }'
+  await using second = await first.restart({ config: makeShop(upstream.url, `request: { schema: ${schema} }`) })
+  const answer = await send(second, paid(aRequest, payment))
+  expect([answer.status, answer.json()]).toMatchObject([410, { code: 'refund_due', payment: { status: 'refundable' } }])
+  expect(readRefunds(second.dataDir, Date.now())).toHaveLength(1)
 })
 
 describe('a payment that is opened again', () => {
