@@ -87,8 +87,9 @@ export class ScriptedWallet implements PayingWallet {
     const { amountMsat, description } = request
     const expirySeconds = this.expirySeconds ?? request.expirySeconds
     const paymentSecret = randomBytes(32).toString('hex')
+    const network = this.capabilities.network ?? 'bcrt'
     const bolt11 = encodeInvoice(
-      { network: 'bcrt', amountMsat, description, paymentHash, paymentSecret, timestamp, expirySeconds },
+      { network, amountMsat, description, paymentHash, paymentSecret, timestamp, expirySeconds },
       key,
     )
     this.#made.set(paymentHash, { amountMsat, preimage: preimage.toString('hex') })
