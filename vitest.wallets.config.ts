@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { shared } from './vitest.shared.ts'
 
 /** Every wallet against its faithful fake: nodes, relays and time-outs, which take their time. */
 export const walletSuites = [
@@ -9,6 +10,5 @@ export const walletSuites = [
 ]
 
 export default defineConfig({
-  test: {
-    expect: { poll: { timeout: 10_000 } }, include: walletSuites, maxWorkers: 3, testTimeout: 30_000, hookTimeout: 30_000, retry: process.env.CI ? 1 : 0 },
+  test: { ...shared, include: walletSuites, maxWorkers: 3, testTimeout: 30_000, hookTimeout: 30_000 },
 })

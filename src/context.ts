@@ -231,7 +231,6 @@ async function createWallets({ lightning, dataDir }: Config, clock: Clock): Prom
 
 const settingsOf = (config: Config): GatewaySettings => ({
   invoiceExpiryMs: config.lightning.invoiceExpiryMs,
-  walletTimeoutMs: config.lightning.timeoutMs,
   tokenTtlMs: config.l402.tokenTtlMs,
   legacyLsat: config.l402.legacyLsat,
   sitePrefix: config.site.prefix,

@@ -116,6 +116,9 @@ export interface RequestIssue {
   readonly allowed?: unknown
 }
 
+/** More issues than this help nobody. */
+export const maxIssues = 32
+
 export interface GatewayErrorOptions {
   readonly issues?: readonly RequestIssue[]
   readonly retryAfterMs?: number

@@ -1,6 +1,8 @@
-import { BlockList, isIP } from 'node:net'
+import { isIP } from 'node:net'
 import type { Ajv2020 } from 'ajv/dist/2020.js'
 import { foldCase } from '../pricing/look-alike.ts'
+import { isPublicAddress } from '../public-address.ts'
+import { canonicalJson } from './canonical-json.ts'
 
 /**
  * Rules that JSON Schema cannot say well, as keywords for request schemas:
@@ -41,6 +43,16 @@ export function addKeywords(ajv: Ajv2020): void {
       },
     },
   })
+  // Ajv compares each item with every other one.
+  ajv.removeKeyword('uniqueItems')
+  ajv.addKeyword({
+    keyword: 'uniqueItems',
+    type: 'array',
+    schemaType: 'boolean',
+    errors: false,
+    validate: (wanted: boolean, items: readonly unknown[]) => !wanted || areUnique(items),
+    error: { message: 'must not have the same item twice' },
+  })
   ajv.addKeyword({
     keyword: knownNamesKeyword,
     type: 'object',
@@ -79,6 +91,8 @@ export function caseVariants(names: readonly string[], value: object): string[] 
   return Object.keys(value).filter((key) => !known.has(key) && folded.has(foldCase(key)))
 }
 
+const areUnique = (items: readonly unknown[]): boolean => new Set(items.map(canonicalJson)).size === items.length
+
 interface DataUriRule {
   readonly mediaTypes: readonly string[]
   readonly maxBytes: number
@@ -96,47 +110,13 @@ function isDataUri(rule: DataUriRule, value: string): boolean {
   return (data.length / 4) * 3 - padding <= rule.maxBytes
 }
 
-// One list a family: to Node a rule for mapped IPv6 addresses is a rule for every IPv4 address.
-const special4 = new BlockList()
-for (const [net, prefix] of [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.0.2.0', 24],
-  ['192.88.99.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['198.51.100.0', 24],
-  ['203.0.113.0', 24],
-  ['224.0.0.0', 3],
-] as const) {
-  special4.addSubnet(net, prefix, 'ipv4')
-}
-// Public addresses lie in 2000::/3, without these.
-const special6 = new BlockList()
-for (const [net, prefix] of [
-  ['::', 3],
-  ['4000::', 2],
-  ['8000::', 1],
-  ['2001::', 23],
-  ['2001:db8::', 32],
-  ['2002::', 16],
-  ['3fff::', 20],
-] as const) {
-  special6.addSubnet(net, prefix, 'ipv6')
-}
-
 function isPublicUrl(value: string): boolean {
   // Readers of URLs disagree on what lies outside printable ASCII, on backslashes and on several at-signs.
   if (!/^https?:\/\/[^/?#][\x21-\x7e]*$/i.test(value) || value.includes('\\') || !URL.canParse(value)) return false
   const { hostname, username, password } = new URL(value)
   if (username !== '' || password !== '' || value.split(/[/?#]/, 3)[2]?.includes('@')) return false
-  if (hostname.startsWith('[')) return !special6.check(hostname.slice(1, -1), 'ipv6')
-  if (isIP(hostname) === 4) return !special4.check(hostname, 'ipv4')
+  if (hostname.startsWith('[')) return isPublicAddress(hostname.slice(1, -1))
+  if (isIP(hostname) === 4) return isPublicAddress(hostname)
   const name = hostname.toLowerCase().replace(/\.$/, '')
   if (!name.includes('.') || name.split('.').includes('')) return false
   return !/\.(?:localhost|local|internal|intranet|lan|home|arpa|onion|test|invalid)$/.test(name)

@@ -5,6 +5,7 @@ import { parsePattern } from '../config/service-key.ts'
 import type { RequestIssue } from '../errors.ts'
 import { type FieldRef, fieldName } from '../pricing/field.ts'
 import type { PriceSpec } from '../pricing/spec.ts'
+import { canonicalJson } from './canonical-json.ts'
 import { everyMethod, fillPath, matchPath, type Route, type RouteTarget } from './route.ts'
 import type { SchemaCompiler, Validator } from './validator.ts'
 
@@ -215,13 +216,4 @@ export class SchemaProblem extends Error {
     super(message)
     this.what = what
   }
-}
-
-/** JSON with sorted keys, so that the same definition always gives the same revision. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
-      : inner,
-  )
 }

@@ -30,8 +30,9 @@ export class SideDoors {
     let folded: string | undefined
     return this.#priced.some((priced) => {
       const { config, contract } = priced.service
-      if (config.upstream.origin !== upstream.origin || !contract.route.methods.includes(method)) return false
-      if (key.host !== undefined && key.host !== config.key.host) return false
+      if (!isSameServer(config.upstream, upstream)) return false
+      // Who reads is asked for no work where that has to be posted; but many handlers take PUT as they take POST.
+      if ((method === 'GET' || method === 'HEAD') && !contract.route.methods.includes(method)) return false
       folded ??= foldPath(path)
       if (!matchPath(priced.folded, folded)) return false
       return key.rest || !matchPath(priced.exact, path)
@@ -39,6 +40,13 @@ export class SideDoors {
   }
 }
 
+/** The host that a client names is no difference: an upstream is told its own, or the one of the configuration. */
+function isSameServer(a: UpstreamConfig, b: UpstreamConfig): boolean {
+  const [one, other] = [a.headers.host, b.headers.host]
+  return a.origin === b.origin && (one === undefined || other === undefined || one === other)
+}
+
+type UpstreamConfig = Service['config']['upstream']
 type Pattern = Parameters<typeof matchPath>[0]
 
 function upstreamPattern({ config }: Service): Pattern {

@@ -1,6 +1,6 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
-import type { RequestIssue } from '../errors.ts'
+import { maxIssues, type RequestIssue } from '../errors.ts'
 import { foldCase } from '../pricing/look-alike.ts'
 import { addKeywords, caseVariants, closedKeyword, inheritedNames, knownNamesKeyword } from './keywords.ts'
 import { shapeSchema } from './shape-schema.ts'
@@ -12,43 +12,71 @@ export type Validation =
 /** Checks a value and fills in defaults. The value given is changed in place and must not be used afterwards. */
 export type Validator = (value: unknown) => Validation
 
-/** More issues than this help nobody. */
-const maxIssues = 32
+/**
+ * Of a value with more parts than this the first issue is told, and not all: each of them costs thousands of times the
+ * byte that brings it about, and nobody has paid for any.
+ */
+const mostPartsJudgedWhole = 1_000
 
 /** Compiles the schemas of one catalog. */
 export class SchemaCompiler {
-  readonly #ajv: Ajv2020
-
-  constructor() {
-    this.#ajv = new Ajv2020({
-      strict: true,
-      strictTypes: false,
-      strictRequired: false,
-      allErrors: true,
-      useDefaults: true,
-      coerceTypes: false,
-      validateFormats: true,
-      verbose: true,
-      logger: false,
-    })
-    addFormats.default(this.#ajv)
-    addKeywords(this.#ajv)
-  }
+  readonly #all = newAjv('all')
+  readonly #first = newAjv('first')
 
   /** @throws Error with the compiler's own words when the schema is not valid or has a default that would be ignored */
   compile(schema: unknown, unknownFields: 'reject' | 'allow'): Validator {
-    const shaped = shapeSchema(schema, unknownFields)
-    const validate = this.#ajv.compile(typeof shaped === 'boolean' ? shaped : (shaped as object))
-    return (value) => runValidation(validate, value)
+    const shaped = shapeSchema(schema, unknownFields) as object | boolean
+    const [all, first] = [this.#all.compile(shaped), this.#first.compile(shaped)]
+    return (value) =>
+      hasMoreParts(value, mostPartsJudgedWhole)
+        ? runValidation(first, value, removeNullsAlike)
+        : runValidation(all, value, removeNulls)
   }
 }
 
+function newAjv(issues: 'all' | 'first'): Ajv2020 {
+  const ajv = new Ajv2020({
+    strict: true,
+    strictTypes: false,
+    strictRequired: false,
+    allErrors: issues === 'all',
+    useDefaults: true,
+    coerceTypes: false,
+    validateFormats: true,
+    verbose: true,
+    logger: false,
+  })
+  addFormats.default(ajv)
+  addKeywords(ajv)
+  return ajv
+}
+
+/** Whether a value consists of more than `most` values. */
+function hasMoreParts(value: unknown, most: number): boolean {
+  const open = [value]
+  for (let seen = 0; open.length > 0; seen++) {
+    if (seen + open.length > most) return true
+    const each = open.pop()
+    if (typeof each !== 'object' || each === null) continue
+    const parts = Array.isArray(each) ? each : Object.values(each)
+    if (seen + open.length + parts.length > most) return true
+    for (const part of parts) open.push(part)
+  }
+  return false
+}
+
+type NullRemover = (value: unknown, errors: readonly ErrorObject[]) => boolean
+
+const maxRounds = 16
+
 /** `null` where the schema forbids it counts as absent, so it is taken out and the value judged again. */
-function runValidation(validate: ValidateFunction, value: unknown): Validation {
+function runValidation(validate: ValidateFunction, value: unknown, removeForbidden: NullRemover): Validation {
   for (let round = 0; ; round++) {
     if (validate(value)) return { ok: true, value }
     const errors = validate.errors ?? []
-    if (round === 4 || !removeNulls(value, errors)) return { ok: false, issues: toIssues(errors) }
+    // Else the value would stay in memory until the next one is judged.
+    validate.errors = null
+    if (round === maxRounds || !removeForbidden(value, errors)) return { ok: false, issues: toIssues(errors) }
   }
 }
 
@@ -58,11 +86,28 @@ function removeNulls(value: unknown, errors: readonly ErrorObject[]): boolean {
     if (data !== null || instancePath === '') continue
     const keys = pointerKeys(instancePath)
     const last = keys.pop() ?? ''
-    const parent = keys.reduce<unknown>(child, value)
-    if (typeof parent !== 'object' || parent === null || Array.isArray(parent) || !Object.hasOwn(parent, last)) continue
-    removed = Reflect.deleteProperty(parent, last) || removed
+    removed = removeNull(keys.reduce<unknown>(child, value), last) || removed
   }
   return removed
+}
+
+/** Where only the first issue is known: takes out that null, and those in the same place of every item of its lists. */
+function removeNullsAlike(value: unknown, [error]: readonly ErrorObject[]): boolean {
+  if (!error || error.data !== null || error.instancePath === '') return false
+  const keys = pointerKeys(error.instancePath)
+  const last = keys.pop() ?? ''
+  const parents = keys.reduce<unknown[]>(
+    (places, key) => places.flatMap((place): unknown[] => (Array.isArray(place) ? place : [child(place, key)])),
+    [value],
+  )
+  let removed = false
+  for (const parent of parents) removed = removeNull(parent, last) || removed
+  return removed
+}
+
+function removeNull(parent: unknown, key: string): boolean {
+  if (typeof parent !== 'object' || parent === null || Array.isArray(parent)) return false
+  return Object.hasOwn(parent, key) && child(parent, key) === null && Reflect.deleteProperty(parent, key)
 }
 
 const pointerKeys = (pointer: string): string[] =>
@@ -75,13 +120,16 @@ const child = (value: unknown, key: string): unknown =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined
 
 function toIssues(errors: readonly ErrorObject[]): RequestIssue[] {
-  const alternatives = errors.filter(({ keyword }) => ['anyOf', 'oneOf', 'contains'].includes(keyword))
-  const insideAlternative = (error: ErrorObject) =>
-    alternatives.some((each) => each !== error && error.schemaPath.startsWith(`${each.schemaPath}/`))
+  const alternatives = new Set<string>()
+  for (const { keyword, schemaPath } of errors)
+    if (keyword === 'anyOf' || keyword === 'oneOf' || keyword === 'contains') alternatives.add(`${schemaPath}/`)
+  const insideAlternative = ({ schemaPath }: ErrorObject) =>
+    alternatives.values().some((each) => schemaPath.startsWith(each))
   const issues = new Map<string, RequestIssue>()
   for (const error of errors) {
     if (insideAlternative(error) || error.keyword === 'if') continue
     for (const issue of toIssue(error, errors)) issues.set(`${issue.path}\n${issue.message}`, issue)
+    if (issues.size >= maxIssues) break
   }
   return [...issues.values()].slice(0, maxIssues)
 }
@@ -120,8 +168,7 @@ function toIssue(error: ErrorObject, all: readonly ErrorObject[]): RequestIssue[
     }
     case 'anyOf':
     case 'oneOf': {
-      const branches = all.filter((each) => each !== error && each.schemaPath.startsWith(`${error.schemaPath}/`))
-      const same = branches.filter((each) => each.instancePath === error.instancePath).map((each) => each.message ?? '')
+      const same = branchesOf(error, all).map((each) => each.message ?? '')
       return [
         { path, message: same.length > 0 ? [...new Set(same)].join(', or ') : 'matches none of the allowed forms' },
       ]
@@ -129,6 +176,17 @@ function toIssue(error: ErrorObject, all: readonly ErrorObject[]): RequestIssue[
     default:
       return [{ path, message: error.message ?? 'is not allowed' }]
   }
+}
+
+/** What the alternatives of `error` say of the same value. They stand right before it; to look further costs too much. */
+function branchesOf(error: ErrorObject, all: readonly ErrorObject[]): ErrorObject[] {
+  const { instancePath, schemaPath } = error
+  const branches: ErrorObject[] = []
+  for (let at = all.indexOf(error) - 1; all[at]?.instancePath.startsWith(instancePath); at--) {
+    const each = all[at]
+    if (each?.instancePath === instancePath && each.schemaPath.startsWith(`${schemaPath}/`)) branches.unshift(each)
+  }
+  return branches
 }
 
 function jsonPath(pointer: string): string {

@@ -19,7 +19,7 @@ const buyOptions = {
   'dev-wallet': { type: 'string', default: defaultAdmin },
   /** Uses a payment made before instead of making a new one. */
   credential: { type: 'string' },
-  /** Goes on with a payment that was begun before and may be held. */
+  /** Goes on with a payment that was begun before. */
   resume: { type: 'string' },
   /** Asks for a job, and then for its result. */
   async: { type: 'boolean' },
@@ -33,7 +33,8 @@ export async function buy(args: string[]): Promise<ExitCode> {
   const headers = { ...described.headers, ...(values.async && { prefer: 'respond-async' }) }
   const request = { ...described, headers }
   const interrupted = new AbortController()
-  process.once('SIGINT', () => interrupted.abort(new CommandError(exitCodes.failed, 'interrupted')))
+  const interrupt = () => interrupted.abort(new CommandError(exitCodes.failed, 'interrupted'))
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, interrupt)
   const say = (text: string): void => console.error(text)
   const onRetry = (reason: string, delayMs: number) =>
     say(`Not there yet (${reason}); trying the same payment again in ${Math.ceil(delayMs / 1000)} s …`)
@@ -51,9 +52,8 @@ export async function buy(args: string[]): Promise<ExitCode> {
     }
     const buyer = { ...payer(values, say, progress), ...tell, onRetry }
     const begun = values.resume === undefined ? undefined : readResume(values.resume)
-    if (begun) Object.assign(progress, { pending: begun, held: true })
     const outcome = await (begun
-      ? resume(request, begun, buyer, interrupted.signal)
+      ? resume(request, begun.challenge, begun.details, buyer, interrupted.signal)
       : purchase(request, buyer, interrupted.signal))
     switch (outcome.kind) {
       case 'unpaid':
@@ -67,7 +67,7 @@ export async function buy(args: string[]): Promise<ExitCode> {
       case 'declined':
         throw new CommandError(
           exitCodes.refused,
-          `${sats(outcome.offer.amountMsat)} is above --max-sats ${values['max-sats']}; nothing was paid`,
+          `${sats(outcome.offer.amountMsat)} is above --max-sats ${values['max-sats']}; nothing was paid${begun ? ' now' : ''}`,
         )
     }
   } catch (thrown) {
@@ -83,25 +83,28 @@ function explainPayment(thrown: unknown, { pending, held, credential }: PaymentP
     console.error(`Paid but not delivered. The payment is kept; try again later with --credential '${credential}'`)
     return
   }
-  if (!held || !pending) return
+  if (!pending) return
   const ended = thrown instanceof CommandError ? thrown.exitCode : undefined
   if (ended === exitCodes.refused) return
-  const fate = { charge: 'on_delivery', delivered: false, paidMsat: 0 }
   if (ended === exitCodes.notDelivered) {
-    if (json) console.log(JSON.stringify({ ...fate, payment: 'not-charged' }))
+    if (json) console.log(JSON.stringify({ ...heldFate, payment: 'not-charged' }))
     return
   }
-  const resumable = `${pending.token}:${pending.invoice}`
-  console.error(`The payment may be held. Run the same again with --resume '${resumable}' to wait for its end.`)
-  if (json) console.log(JSON.stringify({ ...fate, payment: 'held', resume: resumable }))
+  const resumable = `${pending.token}:${pending.invoice}${held ? ':held' : ''}`
+  const state = held ? 'The payment may be held.' : 'The payment may have been made.'
+  console.error(`${state} Run the same again with --resume '${resumable}' to go on with it.`)
+  const fate = held ? { ...heldFate, payment: 'held' } : { charge: 'upfront', delivered: false, payment: 'unknown' }
+  if (json) console.log(JSON.stringify({ ...fate, resume: resumable }))
 }
 
+const heldFate = { charge: 'on_delivery', delivered: false, paidMsat: 0 }
+
 /** @throws CommandError */
-function readResume(text: string): ReceivedChallenge {
-  const [, token, invoice] = /^([A-Za-z0-9+/=_-]+):(ln[0-9A-Za-z]+)$/.exec(text) ?? []
+function readResume(text: string): { challenge: ReceivedChallenge; details: unknown } {
+  const [, token, invoice, held] = /^([A-Za-z0-9+/=_-]+):(ln[0-9A-Za-z]+)(:held)?$/.exec(text) ?? []
   if (token === undefined || invoice === undefined)
     throw new CommandError(exitCodes.usage, '--resume needs TOKEN:INVOICE, as an interrupted purchase printed it')
-  return { token, invoice }
+  return { challenge: { token, invoice }, details: { charge: held ? 'on_delivery' : 'upfront' } }
 }
 
 interface WriteOptions {

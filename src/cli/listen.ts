@@ -61,10 +61,13 @@ export async function listen({ fetch, address, tls, onTlsChange, onUpgrade }: Li
       onUpgrade !== undefined && incoming.headers.upgrade?.toLowerCase() === 'websocket',
   }
   const open = new Set<ServerResponse>()
+  /** The answer to the last request on a connection. */
+  const lastAnswers = new WeakMap<Duplex, ServerResponse>()
   let draining: Promise<void> | undefined
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     if (draining) outgoing.shouldKeepAlive = false
     open.add(outgoing)
+    lastAnswers.set(incoming.socket, outgoing)
     outgoing.once('close', () => open.delete(outgoing))
     void listener(incoming, outgoing)
   }
@@ -78,12 +81,14 @@ export async function listen({ fetch, address, tls, onTlsChange, onUpgrade }: Li
   const upgraded = new Set<Duplex>()
   if (onUpgrade) {
     server.on('upgrade', (incoming, socket, head) => {
+      // The connection is not free for anything else before the answer is out.
+      if (isUnderWay(lastAnswers.get(socket))) return void socket.destroy()
       upgraded.add(socket)
       socket.once('close', () => upgraded.delete(socket))
       onUpgrade(incoming, socket, head)
     })
   }
-  server.on('clientError', refuseUnreadable)
+  server.on('clientError', (error, socket) => refuseUnreadable(error, socket, lastAnswers.get(socket)))
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)))
     server.listen(address.port, address.host, resolve)
@@ -111,9 +116,21 @@ export async function listen({ fetch, address, tls, onTlsChange, onUpgrade }: Li
 export const formatAddress = ({ host, port }: ListenAddress): string =>
   `${host.includes(':') ? `[${host}]` : host}:${port}`
 
-/** What the HTTP parser itself refuses. */
-function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
+/** What the HTTP parser itself refuses. @param last the answer to the last request that could be read */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex, last: ServerResponse | undefined): void {
+  const isAnswering = isUnderWay(last)
   if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  if (isAnswering && last.req.complete) {
+    // What comes behind a request is no reason to write into the answer to it.
+    last.shouldKeepAlive = false
+    if (last.listeners('finish').includes(endSocket)) return
+    last.once('finish', endSocket)
+    return
+  }
+  if (isAnswering && last.headersSent) {
     socket.destroy()
     return
   }
@@ -122,6 +139,13 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex): void {
   socket.end(
     `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   )
+}
+
+const isUnderWay = (answer: ServerResponse | undefined): answer is ServerResponse =>
+  answer !== undefined && !answer.writableFinished && !answer.destroyed
+
+function endSocket(this: ServerResponse): void {
+  this.req.socket.end()
 }
 
 const badRequest = () =>

@@ -36,7 +36,7 @@ export function payer(values: PayerValues, say: (text: string) => void, progress
       return true
     },
     async pay(invoice, signal) {
-      if (!/^lnbcrt/i.test(invoice)) return await askForPreimage(invoice, say, progress.held)
+      if (!/^lnbcrt/i.test(invoice)) return await askForPreimage(invoice, say, progress.held, signal)
       if (progress.held) say('Payment held: it is taken when the result is there, and let go when there is none …')
       const preimage = await payOrExplain(adminUrl(values['dev-wallet']), invoice, signal)
       say('Paid with the development wallet.')
@@ -48,8 +48,16 @@ export function payer(values: PayerValues, say: (text: string) => void, progress
   }
 }
 
-/** Shows the invoice for a wallet elsewhere and waits for the preimage it gives. */
-async function askForPreimage(invoice: string, say: (text: string) => void, held: boolean): Promise<string> {
+/**
+ * Shows the invoice for a wallet elsewhere and waits for the preimage it gives.
+ * @throws CommandError when nobody will give it; the signal's reason once it aborts
+ */
+async function askForPreimage(
+  invoice: string,
+  say: (text: string) => void,
+  held: boolean,
+  signal: AbortSignal,
+): Promise<string> {
   say(`\n${renderUnicodeCompact(`lightning:${invoice.toUpperCase()}`, { border: 2 })}\n\n${invoice}\n`)
   if (held)
     say(
@@ -57,9 +65,19 @@ async function askForPreimage(invoice: string, say: (text: string) => void, held
         'failed, nothing was delivered and nothing is charged.',
     )
   const prompt = createInterface({ input: process.stdin, output: process.stderr })
+  // An answer that never comes would end the process without a word, and the token with it.
+  const closed = new AbortController()
+  prompt.once('close', () => closed.abort(new CommandError(exitCodes.failed, 'no preimage was given')))
+  const over = AbortSignal.any([signal, closed.signal])
+  const ask = () =>
+    prompt
+      .question('Pay this invoice, then paste the preimage (64 hex digits): ', { signal: over })
+      .catch((thrown: unknown) => {
+        throw over.aborted ? over.reason : thrown
+      })
   try {
     for (;;) {
-      const answer = (await prompt.question('Pay this invoice, then paste the preimage (64 hex digits): ')).trim()
+      const answer = (await ask()).trim()
       if (/^[0-9a-fA-F]{64}$/.test(answer) && preimageMatches(answer, paymentHashOf(invoice)))
         return answer.toLowerCase()
       say('That is not the preimage of this invoice.')

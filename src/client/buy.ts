@@ -96,22 +96,22 @@ export async function buy(purchase: Purchase, buyer: Buyer, signal: AbortSignal)
   const challenge = parseChallenge(first.headers.get('www-authenticate') ?? '')
   if (!challenge) throw new Error('the 402 has no L402 challenge')
   const details: unknown = await first.json().catch(() => undefined)
-  const offer = offerOf(challenge, details)
-  if (!(await buyer.accept(offer))) return { kind: 'declined', offer }
-  return await payFor(purchase, offer, buyer, signal)
+  return await buyOffer(purchase, offerOf(challenge, details), buyer, signal)
 }
 
 /**
- * Goes on with a purchase whose payment was begun before and may be held: paying the same invoice again waits for its end.
+ * Goes on with a purchase whose payment was begun before: paying the same invoice again is no second payment.
+ * @param details what the 402 said, as far as it is still known
  * @throws Error when the server cannot be reached, or the invoice cannot be paid
  */
 export async function resume(
   purchase: Purchase,
   challenge: ReceivedChallenge,
-  buyer: Omit<Buyer, 'accept'>,
+  details: unknown,
+  buyer: Buyer,
   signal: AbortSignal,
 ): Promise<PurchaseOutcome> {
-  return await payFor(purchase, offerOf(challenge, undefined), buyer, signal)
+  return await buyOffer(purchase, offerOf(challenge, details), buyer, signal)
 }
 
 function offerOf({ token, invoice }: ReceivedChallenge, details: unknown): Offer {
@@ -120,12 +120,9 @@ function offerOf({ token, invoice }: ReceivedChallenge, details: unknown): Offer
   return { token, invoice, amountMsat, paymentHash, details }
 }
 
-async function payFor(
-  purchase: Purchase,
-  { token, invoice, amountMsat }: Offer,
-  buyer: Omit<Buyer, 'accept'>,
-  signal: AbortSignal,
-): Promise<PurchaseOutcome> {
+async function buyOffer(purchase: Purchase, offer: Offer, buyer: Buyer, signal: AbortSignal): Promise<PurchaseOutcome> {
+  if (!(await buyer.accept(offer))) return { kind: 'declined', offer }
+  const { token, invoice, amountMsat } = offer
   const preimage = await buyer.pay(invoice, signal)
   const credential = `L402 ${token}:${preimage}`
   buyer.onPaid?.(credential)

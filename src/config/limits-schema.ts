@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { durationMs } from './scalars.ts'
+import { durationMs, waitMs } from './scalars.ts'
 
 /** The part of the configuration that says how much an upstream may be asked for, and when it counts as down. */
 
@@ -44,8 +44,8 @@ const healthCheck = z
         'must be a plain path such as `/healthz`, without escapes, dot segments or `//`',
       )
       .describe('Asked with GET at the address of the upstream; nothing that is sold may be there'),
-    every: durationMs.describe('Time between two checks').prefault('10s'),
-    timeout: durationMs.describe('How long an answer may take').prefault('5s'),
+    every: waitMs.describe('Time between two checks').prefault('10s'),
+    timeout: waitMs.describe('How long an answer may take').prefault('5s'),
     expect: z
       .union([status, z.array(status).min(1)], { error: 'write a status such as 200, or a list of them' })
       .describe('The status of a good answer; default any 2xx')
@@ -60,7 +60,7 @@ export const limitsShape = {
     .min(0)
     .describe('Calls that may wait when `max_concurrent` are running; more get 503; default 100')
     .optional(),
-  max_queue_wait: durationMs.describe('How long a call may wait before it gets 503; default 60s').optional(),
+  max_queue_wait: waitMs.describe('How long a call may wait before it gets 503; default 60s').optional(),
   breaker: breaker.optional(),
   health: healthCheck.optional(),
 }

@@ -30,6 +30,15 @@ export const durationMs = z
     return ms
   })
 
+/** Timers hold no more, and go off at once when they are given more. */
+const longestWaitMs = 2 ** 31 - 1
+
+/** The same for what is waited for: at most 24 days. */
+export const waitMs = durationMs.refine(
+  (ms) => ms <= longestWaitMs,
+  'is longer than can be waited for; write at most `24d`',
+)
+
 /** @returns NaN for what is no time of at least 1 ms */
 export function parseDurationMs(text: string): number {
   const parts = [...text.matchAll(/([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)/g)]

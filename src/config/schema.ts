@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { clientsShape, rateLimits } from './client-limits.ts'
 import { holdSection } from './hold-schema.ts'
 import { breaker } from './limits-schema.ts'
-import { durationMs, filePath, httpUrl, listenAddress, sizeBytes, slug } from './scalars.ts'
+import { durationMs, filePath, httpUrl, listenAddress, sizeBytes, slug, waitMs } from './scalars.ts'
 import { attemptsMeaning, namedUpstream, resultTtl, serviceSchema, timeouts } from './service-schema.ts'
 import { walletList } from './wallets.ts'
 
@@ -66,7 +66,7 @@ export const fileSchema = z.strictObject({
     .strictObject({
       wallet: walletList.prefault('dev'),
       invoice_expiry: durationMs.describe('How long an invoice can be paid').prefault('10m'),
-      timeout: durationMs
+      timeout: waitMs
         .describe('How long making an invoice may take, whatever number of wallets it takes')
         .prefault('10s'),
       max_open_invoices: z
@@ -112,7 +112,7 @@ export const fileSchema = z.strictObject({
     .describe('What services take over that do not say otherwise'),
   shutdown: z
     .strictObject({
-      grace: durationMs
+      grace: waitMs
         .describe('How long running calls and open answers may take to end when the gateway is told to stop')
         .prefault('30s'),
     })
@@ -121,7 +121,7 @@ export const fileSchema = z.strictObject({
   reload: z
     .strictObject({
       watch: z.boolean().describe('Load the configuration anew when a file of it changes').default(true),
-      interval: durationMs.describe('How often the files are looked at').prefault('2s'),
+      interval: waitMs.describe('How often the files are looked at').prefault('2s'),
     })
     .prefault({})
     .describe('Changes of this file while the gateway runs; SIGHUP loads it at any time'),

@@ -3,16 +3,34 @@ import { accessShape, rateLimits } from './client-limits.ts'
 import { onDelivery } from './hold-schema.ts'
 import { limitsShape } from './limits-schema.ts'
 import { priceSchema } from './price.ts'
-import { durationMs, filePath, httpUrl, sizeBytes, slug } from './scalars.ts'
+import { durationMs, filePath, httpUrl, sizeBytes, slug, waitMs } from './scalars.ts'
 import { upstreamJobSchema } from './upstream-job.ts'
 
 /** The part of the configuration that says what one service is, and where its requests go. */
 
 const headerName = z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'is not a header name: write letters, digits and `-`')
+/** No call could be made with another value of these, or every payment would look like the same one. */
+const gatewaysOwn: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'idempotency-key',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
 /** By the time this is read, `Name_file` has become `Name`; editors see it as it was written. */
 const headerKey = z
   .string()
   .regex(/^[A-Za-z0-9-]{1,64}(?:_file)?$/, 'is not a header name: write letters, digits and `-`')
+  .refine(
+    (name) => !gatewaysOwn.has(name.toLowerCase()),
+    'is for the gateway to set, which knows the connection and the payment',
+  )
 const headerValue = z.string().regex(/^[\t\x20-\x7e]*$/, 'may hold only printable ASCII')
 const headers = z
   .record(headerKey, headerValue)
@@ -58,11 +76,11 @@ const upstreamRef = z
 
 export const timeouts = z
   .union([
-    durationMs,
+    waitMs,
     z.strictObject({
-      total: durationMs.describe('The whole call').optional(),
-      first_byte: durationMs.describe('Until the answer begins').optional(),
-      idle: durationMs.describe('Between two pieces of the answer').optional(),
+      total: waitMs.describe('The whole call').optional(),
+      first_byte: waitMs.describe('Until the answer begins').optional(),
+      idle: waitMs.describe('Between two pieces of the answer').optional(),
     }),
   ])
   .describe('How long a call may take: one time for the whole call, or `{ total, first_byte, idle }`')

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { UpstreamJobConfig } from './config.ts'
 import type { ConfigPath } from './problem.ts'
-import { durationMs } from './scalars.ts'
+import { waitMs } from './scalars.ts'
 import { type AnswerPath, idField, isIdOnly, parseAnswerPath, parseUrlTemplate, type UrlTemplate } from './template.ts'
 
 /** How a service is called that takes a request, answers with an id, and makes the result later. */
@@ -42,9 +42,9 @@ export const upstreamJobSchema = z.strictObject({
   poll: z
     .strictObject({
       url: urlTemplate.describe('What is asked, with `{id}` in its place; a path is one on the upstream'),
-      every: durationMs.describe('The pause between two questions, if the upstream asks for no other').prefault('2s'),
-      up_to: durationMs.describe('The pause grows up to this; without it, it stays').optional(),
-      timeout: durationMs.describe('How long one answer may take, to the request too').prefault('60s'),
+      every: waitMs.describe('The pause between two questions, if the upstream asks for no other').prefault('2s'),
+      up_to: waitMs.describe('The pause grows up to this; without it, it stays').optional(),
+      timeout: waitMs.describe('How long one answer may take, to the request too').prefault('60s'),
     })
     .describe('How the upstream is asked how far the work is'),
   state: z

@@ -37,9 +37,10 @@ export interface Challenge {
 export async function makeChallenge(gateway: Gateway, scope: RequestScope, sale: Sale): Promise<Challenge> {
   const { settings, clock, revisions, keys } = gateway
   const mintedAt = Math.floor(clock.nowMs() / 1000)
-  const validUntil = mintedAt + Math.ceil(settings.tokenTtlMs / 1000)
-  await keepRevision(revisions.keepUntil(sale.service.rev, validUntil))
+  await keepRevision(revisions.keepUntil(sale.service.rev, tokenExpiry(settings, mintedAt)))
   const invoice = await issueFor(gateway, scope, sale, undefined)
+  const validUntil = tokenExpiry(settings, mintedAt, invoice)
+  await keepRevision(revisions.keepUntil(sale.service.rev, validUntil))
   const terms: Terms = {
     service: sale.service.name,
     validUntil,
@@ -51,6 +52,22 @@ export async function makeChallenge(gateway: Gateway, scope: RequestScope, sale:
   const identifier = { paymentHash, keyId: keys.minting.id, mintedAt }
   const token = mintToken(keys.minting.secret, identifier, terms, () => gateway.random(randomBytesNeeded))
   return { token, terms, invoice }
+}
+
+/** Clocks that differ by less are of no account: tokens outlive invoices by far more. */
+const skewSeconds = 60
+
+/**
+ * Until when a token can be used for the first time, Unix seconds. Some wallets choose themselves how long an invoice
+ * can be paid: such a token lives longer by as much as its invoice does.
+ */
+export function tokenExpiry(
+  { tokenTtlMs, invoiceExpiryMs }: Gateway['settings'],
+  mintedAt: number,
+  invoice?: Pick<IssuedBy, 'expiresAt'>,
+): number {
+  const longer = (invoice?.expiresAt ?? 0) - mintedAt - Math.ceil(invoiceExpiryMs / 1000)
+  return mintedAt + Math.ceil(tokenTtlMs / 1000) + (longer > skewSeconds ? longer : 0)
 }
 
 /**
@@ -73,7 +90,7 @@ export async function issueFor(
     ...(hold && { hold }),
   }
   try {
-    const invoice = await scope.wait(issuer.issue(order, AbortSignal.timeout(settings.walletTimeoutMs)))
+    const invoice = await scope.wait(issuer.issue(order))
     events.challenged(service.name, invoice.amountMsat)
     return invoice
   } catch (thrown) {

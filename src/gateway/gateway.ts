@@ -41,7 +41,6 @@ export interface Gateway {
 
 export interface GatewaySettings {
   readonly invoiceExpiryMs: number
-  readonly walletTimeoutMs: number
   readonly tokenTtlMs: number
   readonly legacyLsat: boolean
   readonly sitePrefix: string

@@ -12,6 +12,7 @@ import { forwardFree } from './forward-free.ts'
 import type { Gateway } from './gateway.ts'
 import { offerHeld } from './hold/offer-held.ts'
 import { limitChallenges, limitRequests, limitUnpaidBytes } from './limits/client-limits.ts'
+import { paidBody } from './limits/paid-body.ts'
 import { judgeUnpaid } from './limits/turnstile.ts'
 import { unpaidBody } from './limits/unpaid-body.ts'
 import { answerOptions } from './options.ts'
@@ -54,8 +55,11 @@ export async function handle(
   scope.priced = true
   scope.genuine = owner !== undefined
   limitRequests(gateway, scope, service, owner?.token)
-  const allowance = owner ? undefined : unpaidBody(gateway, outgoing, scope, service)
-  const request = await readRequest(scope, incoming, target, { ...limitsOf(owner, service), allowance })
+  const limits = limitsOf(owner, service)
+  const allowance = owner
+    ? paidBody(gateway, outgoing, service, owner.token, limits.maxBytes)
+    : unpaidBody(gateway, outgoing, scope, service)
+  const request = await readRequest(scope, incoming, target, { ...limits, allowance })
   const reason = owner ? await spend(gateway, incoming, outgoing, scope, owner, request) : reasonOf(verdict)
   if (!reason) return
   // From here on the answer is about a new payment; the one that came covers nothing.
@@ -175,11 +179,14 @@ async function spend(
   return undefined
 }
 
+/** One for all: every answer ends so, and an error with a stack for each would cost more than the signal. */
+const gone = new Error('the client has its answer, or has left')
+
 /** Aborts when the connection is done with the answer, or gone. */
 function whenLeft(outgoing: ServerResponse): AbortSignal {
-  if (outgoing.destroyed) return AbortSignal.abort()
+  if (outgoing.destroyed) return AbortSignal.abort(gone)
   const left = new AbortController()
-  outgoing.once('close', () => left.abort())
+  outgoing.once('close', () => left.abort(gone))
   return left.signal
 }
 

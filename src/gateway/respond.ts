@@ -1,5 +1,12 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { type ErrorCode, errorCatalogue, GatewayError, type MoneyAction, type MoneyStatus } from '../errors.ts'
+import {
+  type ErrorCode,
+  errorCatalogue,
+  GatewayError,
+  type MoneyAction,
+  type MoneyStatus,
+  type RequestIssue,
+} from '../errors.ts'
 import { LedgerError } from '../ports/ledger.ts'
 import type { GatewaySettings } from './gateway.ts'
 import type { RequestScope } from './scope.ts'
@@ -69,8 +76,8 @@ export function sendProblem(
     options.retryAfterMs === undefined ? undefined : Math.max(1, Math.ceil(options.retryAfterMs / 1000))
   const body = {
     ...problemHead(settings, code, scope.id),
-    ...(status !== 500 && error.message !== errorCatalogue[code].title && { detail: sentence(error.message) }),
-    ...(options.issues && { issues: options.issues }),
+    ...(status !== 500 && error.message !== errorCatalogue[code].title && { detail: sentence(brief(error.message)) }),
+    ...(options.issues && { issues: options.issues.map(briefly) }),
     ...(money && { payment: { ...money, ...(options.reference !== undefined && { reference: options.reference }) } }),
     ...(money?.status === 'refundable' && settings.contact !== undefined && { contact: settings.contact }),
     ...(retryAfter !== undefined && { retryAfterSeconds: retryAfter }),
@@ -87,6 +94,16 @@ export function sendProblem(
   })
   endUnread(incoming, outgoing, incoming.method === 'HEAD' ? undefined : text)
 }
+
+/** What a client wrote may stand in it, and is not sent back at any length. */
+const brief = (text: string): string => (text.length <= mostCharacters ? text : `${text.slice(0, mostCharacters)}…`)
+const mostCharacters = 500
+
+const briefly = ({ path, message, ...rest }: RequestIssue): RequestIssue => ({
+  path: brief(path),
+  message: brief(message),
+  ...rest,
+})
 
 /** A client that is sending still has this long to notice an answer. */
 const lingerMs = 1_000

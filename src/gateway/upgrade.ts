@@ -36,6 +36,7 @@ export function handleUpgrade(
     client: clientFacts(incoming, target, address),
     requestId,
     refuse: () => refuseUpgrade(socket, 'upstream_answer_refused'),
+    answerWithinMs: service.config.timeouts.firstByteMs,
   })
 }
 

@@ -56,7 +56,8 @@ export async function openCashDesk(options: CashDeskOptions, signal: AbortSignal
   const invoices = new OpenInvoices(settings.maxOpenInvoices, clock)
   invoices.restore(await books.keptInvoices())
   const { timeoutMs } = settings
-  const issuer = createIssuer({ wallets, invoices, clock, events, timeoutMs, onlyWallet: onlyWalletOf(known) })
+  const onlyWallet = onlyWalletOf(known)
+  const issuer = createIssuer({ wallets, invoices, clock, events, timeoutMs, onlyWallet, lifetime: ending.signal })
   const tracker = new SettlementTracker({ wallets, invoices, books, known, clock, events, onTrouble, random })
   tracker.start()
   const settlement = new SettlementConfirmation({

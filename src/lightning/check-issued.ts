@@ -9,6 +9,9 @@ export interface IssuedCircumstances {
   readonly nowMs: number
 }
 
+/** A year, as for tokens. */
+const longestExpirySeconds = 366 * 24 * 3600
+
 /** What the invoice itself says, whatever the wallet said about it. */
 export interface CheckedInvoice {
   /** 64 lower-case hex digits. */
@@ -21,7 +24,7 @@ export interface CheckedInvoice {
  * Checks what a wallet issued against what it was asked for, before anything is sold on the strength of it: a wallet is
  * another program, often another company. The invoice must be readable and carry the issued payment hash, exactly the
  * asked amount, the wallet's network (`lnbcrt` only where the wallet is known to be on it), a description or its hash,
- * and at least half the asked time.
+ * and at least half the asked time, but no more than a year.
  *
  * The signature is not verified: whoever pays does that, a forged one would only make the invoice unpayable, and it
  * would cost a millisecond of every challenge.
@@ -77,6 +80,7 @@ function networkProblem({ network }: DecodedInvoice, walletNetwork: Network | un
 
 function expiryProblem({ expiresAt }: DecodedInvoice, askedSeconds: number, nowMs: number): string | undefined {
   const leftSeconds = expiresAt - nowMs / 1000
+  if (leftSeconds > longestExpirySeconds) return 'it can be paid for longer than any token lives'
   if (leftSeconds <= 0) return 'it has expired already'
   if (leftSeconds * 2 < askedSeconds) {
     return `it can be paid for ${Math.floor(leftSeconds)} s only, where ${askedSeconds} s were asked for`

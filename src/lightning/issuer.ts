@@ -17,6 +17,8 @@ export interface IssuerOptions {
   readonly timeoutMs: number
   /** The only wallet that this ledger was ever used with; undefined: there were several. */
   readonly onlyWallet: string | undefined
+  /** Aborts when the process ends. */
+  readonly lifetime: AbortSignal
 }
 
 const longestRetryAfterMs = 60_000
@@ -40,7 +42,7 @@ class Issuer implements InvoiceIssuer {
     return next?.wallet.capabilities.unitMsat ?? 1n
   }
 
-  async issue(order: Order, signal: AbortSignal): Promise<IssuedBy> {
+  async issue(order: Order): Promise<IssuedBy> {
     const { wallets, invoices } = this.#options
     const kind = order.hold ? wallets.filter(({ wallet }) => canHold(wallet)) : wallets
     if (kind.length === 0) throw new WalletError('unavailable', 'No configured wallet can hold a payment.')
@@ -49,7 +51,7 @@ class Issuer implements InvoiceIssuer {
     if (!invoices.reserve()) throw this.#stop('There are as many open invoices as there may be.', invoices.waitMs())
     let placed = false
     try {
-      const issued = await this.#firstOf(able, order, signal)
+      const issued = await this.#firstOf(able, order)
       invoices.add(issued.wallet, issued, order)
       placed = true
       this.#go()
@@ -63,17 +65,18 @@ class Issuer implements InvoiceIssuer {
     return this.#options.invoices.find(paymentHash)?.wallet ?? this.#options.onlyWallet ?? unknownWallet
   }
 
-  async #firstOf(able: readonly ManagedWallet[], order: Order, signal: AbortSignal): Promise<IssuedBy> {
-    const { clock, timeoutMs, invoices } = this.#options
+  async #firstOf(able: readonly ManagedWallet[], order: Order): Promise<IssuedBy> {
+    const { clock, timeoutMs, invoices, lifetime } = this.#options
     const begunMs = clock.monotonicMs()
     const reasons: string[] = []
     for (const [index, each] of able.entries()) {
-      if (signal.aborted || each.waitMs() > 0) continue
+      const leftMs = timeoutMs - (clock.monotonicMs() - begunMs)
+      if (leftMs <= 0 || each.waitMs() > 0) continue
       // A wallet that hangs must leave time for those behind it.
       const behind = able.slice(index).filter((other) => other.waitMs() === 0).length
-      const shareMs = (timeoutMs - (clock.monotonicMs() - begunMs)) / Math.max(1, behind)
+      const shareMs = leftMs / Math.max(1, behind)
       try {
-        const issued = await each.issue(order, shareMs, signal)
+        const issued = await each.issue(order, shareMs, lifetime)
         if (invoices.find(issued.paymentHash)) {
           throw new WalletError('protocol', `The wallet ${each.name} gave out one invoice twice.`)
         }

@@ -76,8 +76,6 @@ export interface UpstreamStatus {
 export interface UpstreamGuard {
   /** Why nothing of this upstream may be sold now; undefined: it may. Asked once a sale, at its end. */
   refusesSale(upstream: UpstreamLimits): GuardRefusal | undefined
-  /** Whether a call could have to wait or be turned away, so that it is worth asking first whether one is needed. */
-  isGuarded(upstream: UpstreamLimits): boolean
   /**
    * Waits for a place, first come, first served. Requests with the same key share one place in the queue; it is given
    * up when all of them have left.

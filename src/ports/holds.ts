@@ -67,7 +67,7 @@ export interface Holds {
   /**
    * The payment is locked in: makes it `held`, with a job that can be claimed at once, in place of its offer.
    * @param jobId 32 hex digits
-   * @returns false when there is no such offer (any more)
+   * @returns false when there is no such offer (any more), or its payment was revoked before: then the offer stays
    */
   accept(paymentHash: string, jobId: string, resultTtlMs: number, nowMs: number): Promise<boolean>
   /**

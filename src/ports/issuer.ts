@@ -22,10 +22,10 @@ export interface InvoiceIssuer {
   readonly unitMsat: bigint
   /**
    * Asks the wallets in the order of the configuration. The amount is rounded up to a multiple of the unit of the
-   * wallet that takes it: what is to be paid is `amountMsat` of the answer.
+   * wallet that takes it: what is to be paid is `amountMsat` of the answer. Ends within `lightning.timeout`.
    * @throws WalletError with `retryAfterMs` when no wallet can make it now; `bad_amount` when none ever will
    */
-  issue(order: Order, signal: AbortSignal): Promise<IssuedBy>
+  issue(order: Order): Promise<IssuedBy>
   /** The wallet that a payment was made to, as far as this process knows; else `unknownWallet` of the books. */
   walletOf(paymentHash: string): string
 }

@@ -69,6 +69,12 @@ export interface JobRecord {
   readonly resultBytes: number | undefined
 }
 
+/**
+ * No payment waits longer than this between two runs. A `retryAtMs` that lies further ahead was written by a clock that
+ * has been set back since, and is over.
+ */
+export const longestRetryMs = 60_000
+
 export interface ClaimRequest {
   readonly paymentHash: string
   /** 64 hex digits. */
@@ -212,7 +218,7 @@ export interface Ledger extends AsyncDisposable {
   /**
    * Takes the payment for one run of its request. Of any number of racing claims exactly one gets `claimed`; the
    * others see what it left. A new row is made only for an unexpired token; `retryable` rows are claimed from their
-   * `retryAtMs` on while they are honoured.
+   * `retryAtMs` on (or when that is more than {@link longestRetryMs} ahead) while they are honoured.
    */
   claim(request: ClaimRequest): Promise<ClaimOutcome>
   /**

@@ -96,6 +96,8 @@ export interface UpgradeTarget {
   readonly path: string
   readonly client: ClientFacts
   readonly requestId: string
-  /** Answers the client when the upstream answers without switching protocols. */
+  /** Answers the client when the upstream asks for payment instead. */
   readonly refuse: () => void
+  /** Until the upstream answers the handshake. */
+  readonly answerWithinMs: number
 }

@@ -6,9 +6,14 @@
 /** Names that differ by case only are equal in this form, in all of Unicode: Go's JSON reads `ſteps` into `steps`. */
 export const foldCase = (name: string): string => name.toLowerCase().toUpperCase()
 
+/** The same for keys of JSON: readers written in C take a name to end at its first NUL. */
+export const foldKey = (name: string): string => foldCase(upToNul(name))
+
+const upToNul = (name: string): string => name.split('\0', 1)[0] ?? ''
+
 /** The same for parameters of queries and forms: PHP and qs read `steps[]`, `steps[0]` and ` steps` into `steps`. */
 export const foldParameter = (name: string): string =>
-  foldCase(name.trimStart().replace(/\[.*$/s, '').replace(/[. ]/g, '_'))
+  foldKey(name.trimStart().replace(/\[.*$/s, '').replace(/[. ]/g, '_'))
 
 /**
  * The form of a path that routers see which ignore case, trailing slashes, dots or spaces, or which normalise Unicode,

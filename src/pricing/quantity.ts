@@ -1,4 +1,4 @@
-import type { RequestIssue } from '../errors.ts'
+import { maxIssues, type RequestIssue } from '../errors.ts'
 import { absentAt, type FieldSource, type FieldValue, readField } from './field.ts'
 import { add, compare, parseDecimal, type Rational, whole, zero } from './rational.ts'
 import type { QuantitySpec } from './spec.ts'
@@ -18,6 +18,7 @@ export function measure(quantity: QuantitySpec, source: FieldSource): Measured {
       issues.push({ path: absentAt(field), message: 'is needed: the price depends on it' })
     }
     for (const value of values) {
+      if (issues.length >= maxIssues) break
       const amount = quantity.kind === 'number' ? asNumber(value) : asCharacters(value, quantity.count)
       if ('message' in amount) issues.push(amount)
       else units = add(units, amount)

@@ -3,7 +3,13 @@ import type { HoldEvents } from './hold-events.ts'
 import type { WalletEvents } from './wallet-events.ts'
 
 /** The limits on what clients and tokens may ask for. */
-export type LimitName = 'challenges' | 'unpaid_bytes' | 'unpaid_bytes_at_once' | 'client' | 'token'
+export type LimitName =
+  | 'challenges'
+  | 'unpaid_bytes'
+  | 'unpaid_bytes_at_once'
+  | 'paid_bytes_at_once'
+  | 'client'
+  | 'token'
 
 /**
  * What happens in the shop, one function an event. Log lines and metrics are made from these and from nothing else; no

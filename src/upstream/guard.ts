@@ -51,11 +51,6 @@ export class Guard implements UpstreamGuard {
     return downMs === undefined ? undefined : { kind: 'down', retryAfterMs: downMs }
   }
 
-  isGuarded(upstream: UpstreamLimits): boolean {
-    const { limits, breaker } = this.#of(upstream)
-    return limits.maxConcurrent !== undefined || breaker.state(this.#nowMs()) !== 'closed'
-  }
-
   async enter(upstream: UpstreamLimits, key: string, signal: AbortSignal): Promise<Entrance> {
     const { slots, breaker } = this.#of(upstream)
     const waitMs = breaker.refusesTrial(this.#nowMs())

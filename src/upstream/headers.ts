@@ -150,17 +150,14 @@ export function upgradeHeaders(to: UpgradeTarget): Record<string, string> {
   }
 }
 
-/** The headers of an upstream's answer that switches protocols. */
-export function switchingHeaders(rawHeaders: readonly string[]): Record<string, string[]> {
-  const headers = Object.create(null) as Record<string, string[]>
-  headers.connection = ['Upgrade']
-  headers.upgrade = ['websocket']
-  const passed = incomingHeaders(rawHeaders, true)
-  for (let at = 0; at + 1 < passed.length; at += 2) {
-    const name = (passed[at] ?? '').toLowerCase()
-    const lines = headers[name] ?? []
-    lines.push(passed[at + 1] ?? '')
-    headers[name] = lines
+/** Name, value, name, value as a record of lists, by names in lower case. */
+export function headerRecord(flat: readonly string[]): Record<string, string[]> {
+  const record = Object.create(null) as Record<string, string[]>
+  for (let at = 0; at + 1 < flat.length; at += 2) {
+    const name = (flat[at] ?? '').toLowerCase()
+    const lines = record[name] ?? []
+    lines.push(flat[at + 1] ?? '')
+    record[name] = lines
   }
-  return headers
+  return record
 }

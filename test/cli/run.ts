@@ -10,9 +10,6 @@ import { text } from 'node:stream/consumers'
 export const root = join(import.meta.dirname, '../..')
 export const turnpikeFile = join(root, 'bin/turnpike.js')
 
-/** Most of a short command's time goes into reading the same sources again. */
-const compileCache = join(tmpdir(), 'turnpike-compile-cache')
-
 export interface Finished {
   /** Null when a signal ended it. */
   readonly code: number | null
@@ -43,7 +40,7 @@ export async function turnpike(args: readonly string[], options: RunOptions = {}
 export function startTurnpike(args: readonly string[], options: RunOptions = {}): ChildProcessWithoutNullStreams {
   return spawn(options.node ?? process.execPath, [turnpikeFile, ...args], {
     cwd: options.cwd ?? root,
-    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: compileCache, ...options.environment },
+    env: { PATH: process.env.PATH, ...options.environment },
   })
 }
 

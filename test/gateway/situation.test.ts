@@ -93,6 +93,12 @@ describe('a failure', () => {
     expect(job({}, retryable, { nowMs: now + 3 * second })).toEqual({ kind: 'claim' })
   })
 
+  test('whose time is further ahead than any wait may be tried again: the clock was set back', () => {
+    const retryable = { state: 'retryable', retryAtMs: now + second } as const
+    expect(job({}, retryable, { nowMs: now - 59 * second })).toMatchObject({ retryAfterMs: 60 * second })
+    expect(job({}, retryable, { nowMs: now - 59 * second - 1 })).toEqual({ kind: 'claim' })
+  })
+
   test.for([[undefined], ['a code of a later version' as ErrorCode], ['token_spent' as const]])(
     'whose code is %s is told as one of the service',
     ([lastCode]) => {

@@ -24,6 +24,14 @@ services:
     upstream: ${upstream.url}
     request: { content_type: multipart/form-data }
     price: { per_unit: { of: steps, rate: { by: quality, default: low, table: { low: 1, high: 100 } } } }
+  POST /lines:
+    name: lines
+    upstream: ${upstream.url}
+    price: { sum: [{ flat: 1 }, { per_char: { of: [lines.*.text, lines.*.more.note, options.style], rate: 1 } }] }
+  POST /either:
+    name: either
+    upstream: ${upstream.url}
+    price: { sum: [{ flat: 1 }, { per_char: { of: [title, title.text], rate: 1 } }] }
   POST /query: { name: query, upstream: "${upstream.url}", price: { per_unit: { of: "?steps", rate: 1 } } }
   GET /kind/:kind:
     name: kind
@@ -264,10 +272,31 @@ describe('another spelling of a priced name or value', () => {
     '?steps=1&x=1;steps=9',
     '?steps=1&%C5%BFteps=9',
     '?steps=1&STEPS%5B%5D=9',
+    '?steps=1&steps%00=9',
+    '?steps=1&steps%00x%5B%5D=9',
   ])('in a query is refused: %s', async (query, context) => {
     tally(context, { kind: 'bodies', tried: 1 })
     const answer = await send(gateway, { method: 'POST', path: `/query${query}` })
     expect([answer.status, answer.json().code]).toEqual([400, 'invalid_request'])
+  })
+
+  test.for([
+    '?steps=9',
+    '?a=1&quality=high',
+    '?QUALITY=high',
+    '?quality[]=high',
+    '?%71uality=high',
+    '?quality',
+    '?a;quality=high',
+    '?a=1&a=2&b=%zz&quality=high',
+  ])('in the query beside a priced body is refused: %s', async (query) => {
+    const answer = await send(gateway, { path: `/make${query}`, body: { steps: 1 } })
+    expect([answer.status, answer.json().code]).toEqual([400, 'invalid_request'])
+    const other = await send(gateway, {
+      path: `/make${query.replaceAll(/qu?ality|%71uality|steps/gi, 'seed')}`,
+      body: { steps: 1 },
+    })
+    expect(other.status).toBe(402)
   })
 
   test.for(['\u017fteps', 'STEPS', 'quality[]', 'Quality'])('in a form is refused: %s', async (name, context) => {
@@ -283,13 +312,50 @@ describe('another spelling of a priced name or value', () => {
     expect([answer.status, answer.json().code]).toEqual([400, 'invalid_request'])
   })
 
-  test('of Unicode’s in JSON is refused: ſteps', async () => {
-    const answer = await send(gateway, { path: '/make', body: { steps: 1, '\u017fteps': 9 } })
+  test.for(['\u017fteps', 'steps\0', 'STEPS\0x'])('of Unicode’s in JSON is refused: %j', async (name) => {
+    const answer = await send(gateway, { path: '/make', body: { steps: 1, [name]: 9 } })
     expect([answer.status, answer.json().code]).toEqual([400, 'invalid_request'])
   })
 
   test('a path parameter is priced by its text, not by its escapes', async () => {
     const answer = await send(gateway, { path: '/kind/h%C3%A9%20h%C3%A9' })
     expect([answer.status, answer.json().amountMsat]).toEqual([402, 5 * 50_000])
+  })
+})
+
+describe('what the price would look into, and is of another shape', () => {
+  const long = 'x'.repeat(20)
+
+  test.for([
+    { lines: long },
+    { lines: [long] },
+    { lines: [{ text: 'a' }, long] },
+    { lines: { 0: { text: long } } },
+    { lines: [[{ text: long }]] },
+    { lines: [{ more: long }] },
+    { lines: [{ more: [{ note: long }] }] },
+    { lines: 5 },
+    { options: long },
+    { options: [{ style: long }] },
+    { options: true },
+  ])('is refused and not taken for nothing: %j', async (body) => {
+    const answer = await send(gateway, { path: '/lines', body })
+    expect([answer.status, answer.json().code]).toEqual([400, 'invalid_request'])
+    expect(answer.json().issues?.[0]?.message).toMatch(/must be (?:a list|an object)/)
+  })
+
+  test.for([
+    [{}, 1_000],
+    [{ lines: null, options: null }, 1_000],
+    [{ lines: [], options: {} }, 1_000],
+    [{ lines: [null, {}, { text: 'ab' }, { more: null }, { more: {} }, { more: { note: 'c' } }] }, 4_000],
+  ] as const)('and what is absent costs nothing: %j', async ([body, amountMsat]) => {
+    const answer = await send(gateway, { path: '/lines', body })
+    expect([answer.status, answer.json().amountMsat]).toEqual([402, amountMsat])
+  })
+
+  test('is taken where it has a price of its own', async () => {
+    const answer = await send(gateway, { path: '/either', body: { title: 'abc' } })
+    expect([answer.status, answer.json().amountMsat]).toEqual([402, 4_000])
   })
 })

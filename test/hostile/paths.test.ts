@@ -143,6 +143,46 @@ describe('a free route with a star beside what is sold', () => {
   })
 })
 
+describe('a free route for another host or method', () => {
+  const split = (url: string, sold = '', free = '') => `
+services:
+  POST api.example/v1/make: { name: make, upstream: { url: "${url}"${sold} }, price: { flat: 7 } }
+  POST gen.example/make: { name: gen, upstream: "${url}/v2/make", price: { flat: 7 } }
+  static.example/v1/*: { name: static, upstream: { url: "${url}"${free} }, price: free }
+  static.example/files/*: { name: files, upstream: "${url}/v2/*", price: free }
+  api.example/v1/*: { name: rest, upstream: "${url}", price: free }
+`
+  test.for([
+    ['POST', 'static.example', '/v1/make'],
+    ['POST', 'static.example', '/v1/Make/'],
+    ['POST', 'static.example', '/files/make'],
+    ['PUT', 'static.example', '/v1/make'],
+    ['PUT', 'api.example', '/v1/make'],
+    ['PATCH', 'api.example', '/v1/MAKE'],
+    ['DELETE', 'api.example', '/v1/make/'],
+  ] as const)('does not lead to what is sold: %s %s%s', async ([method, host, target]) => {
+    await using upstream = await openUpstream(answerWith(200, 'ok'))
+    await using gateway = await openGateway({ config: split(upstream.url), logLevel: 'silent' })
+    using client = new LineClient(gateway.url)
+    const answer = await client.send(`${method} ${target} HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 0\r\n\r\n`)
+    expect([404, 405]).toContain(answer.status)
+    expect((await client.send(`GET /v1/make HTTP/1.1\r\nHost: api.example\r\n\r\n`)).status).toBe(200)
+    expect(
+      (await client.send(`POST /v1/other HTTP/1.1\r\nHost: static.example\r\nContent-Length: 0\r\n\r\n`)).status,
+    ).toBe(200)
+    expect(upstream.calls.map(({ url }) => url)).toEqual(['/v1/make', '/v1/other'])
+  })
+
+  test('leads there where the upstream tells the hosts apart', async () => {
+    await using upstream = await openUpstream(answerWith(200, 'ok'))
+    const config = split(upstream.url, ', headers: { Host: api.internal }', ', headers: { Host: static.internal }')
+    await using gateway = await openGateway({ config, logLevel: 'silent' })
+    using client = new LineClient(gateway.url)
+    const request = 'POST /v1/make HTTP/1.1\r\nHost: static.example\r\nContent-Length: 0\r\n\r\n'
+    expect((await client.send(request)).status).toBe(200)
+  })
+})
+
 describe('a path parameter', () => {
   test.for(['a/b', 'a%2Fb', 'a%2fb', 'a%5Cb', '', 'a%00b', '%2e%2e', '..', 'a;b/c', 'a%252Fb'])(
     'never matches across segments: %j',

@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest'
 import { openForReading } from '#src/ledger/sqlite/open.ts'
+import { readRefunds } from '#src/ledger/sqlite/read-refunds.ts'
 import { WalletError } from '#src/ports/wallet.ts'
 import { paid, payFor, send } from '../support/buyer.ts'
 import { openGateway, type TestGateway } from '../support/gateway.ts'
 import { ScriptedWallet } from '../support/scripted-wallet.ts'
+import { makeShop } from '../support/shop.ts'
 import { openUpstream } from '../support/upstream.ts'
 
 const sells = (upstream: string, lightning = '{}') => `
@@ -229,4 +231,30 @@ test('metrics tell of each wallet', async () => {
   ])
     expect(metrics).toContain(line)
   expect(metrics).not.toContain('turnpike_open_invoices{wallet="first"}')
+})
+
+test('a payment that no wallet has received is neither owed back nor good later, when what was sold is gone', async () => {
+  await using upstream = await openUpstream()
+  const wallet = new ScriptedWallet('strict')
+  Object.assign(wallet, { looksUp: 'blind', streams: false })
+  const keyed = `
+lightning: { require_settled: true }
+services:
+  POST /make: { name: make, upstream: { url: "${upstream.url}", headers: { X-Key: "\${KEY}" } }, price: { flat: 7 } }
+`
+  const withKey = { config: keyed, environment: { KEY: 'a key' } }
+  const first = await openGateway({ ...withKey, wallets: [wallet] })
+  const payment = await payFor(first, request, wallet)
+  const second = await first.restart({
+    config: `lightning: { require_settled: true }\n${makeShop(upstream.url).replaceAll('make', 'elsewhere')}`,
+    environment: {},
+  })
+  const unseen = await send(second, paid(request, payment))
+  expect([unseen.status, unseen.json().code]).toEqual([503, 'settlement_pending'])
+  expect(readRefunds(second.dataDir, Date.now())).toEqual([])
+  await using third = await second.restart(withKey)
+  expect((await send(third, paid(request, payment))).json().code).toBe('settlement_pending')
+  expect(upstream.calls).toHaveLength(0)
+  wallet.looksUp = 'well'
+  await expect.poll(async () => (await send(third, paid(request, payment))).status, soon).toBe(200)
 })

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, test, vi } from 'vitest'
 import { LedgerError, type LedgerErrorCode } from '#src/ports/ledger.ts'
+import { makeGate } from '../support/answers.ts'
 import { paid, payFor, send } from '../support/buyer.ts'
 import { openGateway, type TestGateway } from '../support/gateway.ts'
 import { makeClaim } from '../support/ledger/requests.ts'
@@ -21,7 +22,7 @@ function lockFile(gateway: TestGateway): { release(): void } {
 }
 
 /** The next call of one of the ledger's methods fails. */
-function failOnce(gateway: TestGateway, method: 'claim' | 'capture' | 'fail', code: LedgerErrorCode) {
+function failOnce(gateway: TestGateway, method: 'claim' | 'capture' | 'fail' | 'show', code: LedgerErrorCode) {
   const { ledger } = gateway.running.context
   return vi.spyOn(ledger, method).mockRejectedValueOnce(new LedgerError(code, 'secret words of the disk'))
 }
@@ -79,6 +80,25 @@ describe('a ledger that cannot be written', () => {
     const keys = upstream.calls.map(({ headers }) => headers['idempotency-key'])
     expect(keys[1]).toBe(keys[0])
     expect((await send(gateway, paid(aRequest, payment))).text).toBe('made 2')
+  })
+
+  test('when bytes are to be shown shows none, and whoever asks again joins the same run', async () => {
+    const gate = makeGate()
+    await using upstream = await openUpstream(async (_call, outgoing) => {
+      outgoing.write('beginning, ')
+      await gate.opened
+      outgoing.end('end')
+    })
+    await using gateway = await openGateway({ config: makeShop(upstream.url, 'stream: true') })
+    const payment = await payFor(gateway, aRequest)
+    using show = failOnce(gateway, 'show', 'busy')
+    const answer = await send(gateway, paid(aRequest, payment))
+    expect([answer.status, answer.json().code]).toEqual([503, 'ledger_unavailable'])
+    const again = send(gateway, paid(aRequest, payment))
+    await expect.poll(() => show.mock.calls.length).toBe(2)
+    gate.open()
+    expect([(await again).status, (await again).text]).toEqual([200, 'beginning, end'])
+    expect(upstream.calls).toHaveLength(1)
   })
 
   test('when the failure is to be noted counts nothing against the payment', async () => {

@@ -4,6 +4,7 @@ import { type Payment, paid, payFor, type Sent, send } from '../support/buyer.ts
 import { attenuate } from '../support/clients-attenuate.ts'
 import { TestClock } from '../support/clock.ts'
 import { openGateway, type TestGateway } from '../support/gateway.ts'
+import { ScriptedWallet } from '../support/scripted-wallet.ts'
 import { aRequest, idle, rowIn } from '../support/shop.ts'
 import { type Answer, openUpstream, type TestUpstream } from '../support/upstream.ts'
 
@@ -42,6 +43,29 @@ async function prune(): Promise<void> {
 }
 
 const redeem = (payment: Payment, request: Sent = aRequest) => send(gateway, paid(request, payment))
+
+describe('an invoice whose wallet lets it be paid for a day', () => {
+  test('leaves the buyer as much time after its last second', async () => {
+    const wallet = new ScriptedWallet('slow', { clock })
+    wallet.expirySeconds = 24 * 3600
+    await using slow = await openGateway({ config: config(upstream.url), clock, wallets: [wallet] })
+    const challenged = await send(slow, aRequest)
+    const { invoice, token, tokenExpiresAt, expiresAt } = challenged.json()
+    expect(Date.parse(String(tokenExpiresAt)) - Date.parse(String(expiresAt))).toBeGreaterThan(49 * minute)
+    clock.advance(24 * hour - 1_000)
+    const preimage = await wallet.pay(invoice)
+    clock.advance(49 * minute)
+    const answer = await send(slow, { ...aRequest, headers: { authorization: `L402 ${token}:${preimage}` } })
+    expect([answer.status, answer.headers['l402-payment']]).toEqual([200, 'spent'])
+  })
+
+  test('is not sold with where that is more than a year', async () => {
+    const wallet = new ScriptedWallet('forever', { clock })
+    wallet.expirySeconds = 2 ** 32 - 1
+    await using slow = await openGateway({ config: config(upstream.url), clock, wallets: [wallet] })
+    expect((await send(slow, aRequest)).json().code).toBe('wallet_unavailable')
+  })
+})
 
 describe('an invoice that is paid in its last second', () => {
   test('leaves the buyer time for the call and for trying again', async () => {

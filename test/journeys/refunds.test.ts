@@ -1,10 +1,13 @@
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { describe, expect, test } from 'vitest'
 import { readRefunds } from '#src/ledger/sqlite/read-refunds.ts'
 import { answerWith, makeGate } from '../support/answers.ts'
 import { paid, payFor, send } from '../support/buyer.ts'
 import { openGateway } from '../support/gateway.ts'
-import { command, day, mark, openOwing, other, reopen, told } from '../support/owing.ts'
-import { aRequest, makeShop, rowIn } from '../support/shop.ts'
+import { asynchronous } from '../support/jobs.ts'
+import { command, day, mark, openOwing, other, reopen, revoke, told } from '../support/owing.ts'
+import { aRequest, idle, makeShop, rowIn } from '../support/shop.ts'
 import { echo, openUpstream } from '../support/upstream.ts'
 
 describe('a payment that is owed', () => {
@@ -83,6 +86,20 @@ describe('a payment that is owed', () => {
   })
 })
 
+test('what was sold under terms that are no longer known, and is not taken today, is owed and no mistake of its buyer', async () => {
+  await using upstream = await openUpstream()
+  const first = await openGateway({ config: makeShop(upstream.url) })
+  const payment = await payFor(first, aRequest)
+  const database = new Database(join(first.dataDir, 'ledger.sqlite'))
+  database.exec('DELETE FROM service_revision')
+  database.close()
+  const schema = '{ type: object, properties: { words: { type: string } }, required: [words] }'
+  await using second = await first.restart({ config: makeShop(upstream.url, `request: { schema: ${schema} }`) })
+  const answer = await send(second, paid(aRequest, payment))
+  expect([answer.status, answer.json()]).toMatchObject([410, { code: 'refund_due', payment: { status: 'refundable' } }])
+  expect(readRefunds(second.dataDir, Date.now())).toHaveLength(1)
+})
+
 describe('a payment that is opened again', () => {
   test('works with the same token at once, and has all its attempts', async () => {
     await using shop = await openOwing(answerWith(500), ['attempts: 2'])
@@ -113,6 +130,20 @@ describe('a payment that is opened again', () => {
     expect((await shop.mine()).status).toBe(200)
     // And its result is kept like any other.
     expect((await shop.mine()).headers['l402-payment']).toBe('replayed')
+  })
+
+  test('after its refusal was read is not taken for delivered before its result is', async () => {
+    await using shop = await openOwing(answerWith(422))
+    await shop.mine()
+    await expect.poll(async () => (await shop.row()).job.firstDeliveredAtMs).toBeDefined()
+    const { job } = await shop.row()
+    await reopen(shop.gateway, job.id)
+    shop.upstream.answer = echo
+    await send(shop.gateway, asynchronous(paid(aRequest, shop.payment)))
+    await idle(shop.gateway)
+    await revoke(shop.gateway, job.id)
+    expect(shop.due()).toMatchObject([{ reason: 'revoked' }])
+    expect(await mark(shop.gateway, job.id)).toMatchObject([200, { kind: 'done' }])
   })
 
   test('is owed again when nobody came in that time', async () => {

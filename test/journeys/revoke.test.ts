@@ -1,10 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { answerWith, inTurn, makeGate } from '../support/answers.ts'
 import { paid, send } from '../support/buyer.ts'
+import { openGateway } from '../support/gateway.ts'
+import { heldStates, holdsIn, sellsHeld } from '../support/held-shop.ts'
+import { sendAsync } from '../support/jobs.ts'
 import { openRequest } from '../support/open-request.ts'
 import { mark, openOwing, other, reopen, revoke, told } from '../support/owing.ts'
 import { aRequest, idle } from '../support/shop.ts'
-import { echo } from '../support/upstream.ts'
+import { echo, openUpstream } from '../support/upstream.ts'
 
 describe('a payment that is revoked', () => {
   test('gives nothing any more: the money is owed where no result was delivered', async () => {
@@ -50,6 +53,19 @@ describe('a payment that is revoked', () => {
     expect(shop.due()).toMatchObject([{ reason: 'revoked', paymentHash }])
   })
 
+  test('before it was presented is let go where it is to be held, and nothing is worked for it', async () => {
+    await using upstream = await openUpstream()
+    await using gateway = await openGateway({ config: sellsHeld(upstream.url) })
+    const { invoice, paymentHash } = (await send(gateway, aRequest)).json()
+    expect(await revoke(gateway, paymentHash)).toMatchObject([200, { kind: 'done' }])
+    await expect(gateway.wallet.pay(invoice)).rejects.toThrow('nothing is charged')
+    await expect.poll(() => holdsIn(gateway).offers()).toEqual([])
+    expect([await heldStates(gateway, paymentHash), upstream.calls.length]).toEqual([
+      [undefined, undefined, 'cancelled'],
+      0,
+    ])
+  })
+
   test.for([
     ['whole results', []],
     ['streams', ['stream: true']],
@@ -83,21 +99,28 @@ describe('a payment that is revoked', () => {
     },
   )
 
-  test('while its result is being read is not refunded until that has ended, and then not at all', async () => {
-    const size = 8 * 2 ** 20
-    await using shop = await openOwing(answerWith(200, Buffer.alloc(size, 7)), [])
-    const reading = await openRequest(shop.gateway, paid(aRequest, shop.payment))
-    reading.pause()
-    const { job } = await shop.row()
-    expect(job.state).toBe('captured')
-    await revoke(shop.gateway, job.id)
-    expect(await mark(shop.gateway, job.id)).toEqual([
-      409,
-      { error: expect.stringContaining('being delivered') as string },
-    ])
-    expect(await reading.whole()).toHaveLength(size)
-    await expect.poll(async () => (await shop.row()).job.firstDeliveredAtMs).toBeDefined()
-    expect(await mark(shop.gateway, job.id)).toEqual([409, { error: expect.stringContaining('delivered') as string }])
-    expect(shop.due()).toEqual([])
-  })
+  test.for(['its request', 'its job'])(
+    'while %s is being answered is not refunded until that has ended, and then not at all',
+    async (place) => {
+      const size = 8 * 2 ** 20
+      await using shop = await openOwing(answerWith(200, Buffer.alloc(size, 7)), [])
+      const { authorization: headers } = shop.payment
+      const asked = paid(aRequest, shop.payment)
+      const job = place === 'its job' && (await sendAsync(shop.gateway, aRequest, shop.payment))
+      await idle(shop.gateway)
+      const reading = await openRequest(shop.gateway, job === false ? asked : { path: `${job}/result`, headers })
+      reading.pause()
+      const { id, state } = (await shop.row()).job
+      expect(state).toBe('captured')
+      await revoke(shop.gateway, id)
+      expect(await mark(shop.gateway, id)).toEqual([
+        409,
+        { error: expect.stringContaining('being delivered') as string },
+      ])
+      expect(await reading.whole()).toHaveLength(size)
+      await expect.poll(async () => (await shop.row()).job.firstDeliveredAtMs).toBeDefined()
+      expect(await mark(shop.gateway, id)).toEqual([409, { error: expect.stringContaining('delivered') as string }])
+      expect(shop.due()).toEqual([])
+    },
+  )
 })

@@ -44,6 +44,21 @@ describe('a service that streams', () => {
     expect(upstream.calls).toHaveLength(1)
   })
 
+  test('is kept open by comments that end no event that has begun', { timeout: 40_000 }, async () => {
+    await using upstream = await openUpstream(async (_call, outgoing) => {
+      outgoing.writeHead(200, { 'content-type': 'text/event-stream' })
+      outgoing.write('event: progress\n')
+      await passed(15_500)
+      outgoing.end('data: half\n\n')
+    })
+    await using gateway = await openGateway({ config: makeShop(upstream.url, 'stream: true') })
+    const payment = await payFor(gateway, aRequest)
+    const answer = await openRequest(gateway, paid(aRequest, payment))
+    expect((await answer.whole()).toString()).toMatch(/^event: progress\n(?::.*\n)+data: half\n\n$/)
+    // They are no part of the result.
+    expect((await send(gateway, paid(aRequest, payment))).text).toBe('event: progress\ndata: half\n\n')
+  })
+
   test('keeps the end back until the result is committed', async () => {
     const gate = makeGate()
     gate.open()

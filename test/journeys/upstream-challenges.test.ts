@@ -122,10 +122,17 @@ describe('a WebSocket handshake that the upstream', () => {
     return text
   }
 
-  test.for([402, 401, 403, 302, 200])('answers with %i is answered by the gateway itself', async (status) => {
-    const text = await handshake(`HTTP/1.1 ${status} Theirs\r\n${theirs}Content-Length: 6\r\n\r\ntheirs`, /never/)
+  test('answers with a bill of its own is answered by the gateway itself', async () => {
+    const text = await handshake(`HTTP/1.1 402 Theirs\r\n${theirs}Content-Length: 6\r\n\r\ntheirs`, /never/)
     expect(text).toMatch(/^HTTP\/1.1 502 /)
     expect(text).toContain('"code":"upstream_answer_refused"')
+    expect(text).not.toMatch(/theirs|AAAA|lnbc/i)
+  })
+
+  test.for([401, 403, 302, 200])('answers with %i tells the client nothing of cookies and payments', async (status) => {
+    const answered = `HTTP/1.1 ${status} Theirs\r\n${theirs}X-Own: yes\r\nContent-Length: 4\r\n\r\npage`
+    const text = await handshake(answered, /never/)
+    expect(text).toMatch(new RegExp(`^HTTP/1.1 ${status} .*\r\nx-own: yes\r\n.*\r\n\r\npage$`, 'is'))
     expect(text).not.toMatch(/theirs|AAAA|lnbc/i)
   })
 

@@ -155,3 +155,71 @@ test('an upgrade to anything else is not taken up, and the request is answered a
   const text = Buffer.concat(await Array.fromAsync(socket as AsyncIterable<Buffer>)).toString()
   expect(text).toMatch(/^HTTP\/1\.1 402 /)
 })
+
+describe('a handshake that its upstream', () => {
+  const head =
+    'Host: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
+
+  async function openUnwilling(answer: (incoming: IncomingMessage, socket: Duplex) => void) {
+    const calls = { left: 0 }
+    const server = createServer()
+    server.on('upgrade', (incoming: IncomingMessage, socket: Duplex) => {
+      socket.on('error', () => undefined).on('end', () => calls.left++)
+      socket.resume()
+      answer(incoming, socket)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const upstream = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const gateway = await openGateway({
+      config: `services: { GET /live: { name: live, upstream: "${upstream}", price: free, websocket: true, timeout: 1s } }`,
+    })
+    const { port } = new URL(gateway.url)
+    const client = connect(Number(port), '127.0.0.1')
+    client.on('error', () => undefined)
+    client.write(`GET /live HTTP/1.1\r\n${head}`)
+    return {
+      calls,
+      client,
+      async [Symbol.asyncDispose]() {
+        client.destroy()
+        await gateway[Symbol.asyncDispose]()
+        server.closeAllConnections()
+        server.close()
+      },
+    }
+  }
+
+  test('answers with a page is read no faster than its client reads', async () => {
+    let written = 0
+    await using shop = await openUnwilling((_incoming, socket) => {
+      const piece = Buffer.alloc(1024 * 1024, 'x')
+      const write = (): void => {
+        while (written < 150 && !socket.destroyed) {
+          written++
+          if (!socket.write(piece)) return void socket.once('drain', write)
+        }
+      }
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${150 * piece.length}\r\n\r\n`)
+      write()
+    })
+    shop.client.pause()
+    await new Promise((resolve) => setTimeout(resolve, 4_000))
+    expect(written).toBeGreaterThan(0)
+    expect(written).toBeLessThan(60)
+    let received = 0
+    shop.client.on('data', (data) => (received += data.length)).resume()
+    await expect.poll(() => received, { timeout: 20_000 }).toBeGreaterThan(150 * 1024 * 1024)
+  })
+
+  test('never answers is not waited for when its client has broken off', async () => {
+    await using shop = await openUnwilling(() => undefined)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    shop.client.resetAndDestroy()
+    await expect.poll(() => shop.calls.left, { timeout: 700 }).toBe(1)
+  })
+
+  test('never answers ends with the time of its service', async () => {
+    await using shop = await openUnwilling(() => undefined)
+    await expect.poll(() => [shop.calls.left, shop.client.closed], { timeout: 4_000 }).toEqual([1, true])
+  })
+})

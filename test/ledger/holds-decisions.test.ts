@@ -12,6 +12,7 @@ import {
   makeGivenUp,
   makeRefusal,
   now,
+  other,
 } from '../support/ledger/requests.ts'
 
 describe('a decision', () => {
@@ -90,6 +91,16 @@ describe('a decision', () => {
     })
     await fc.assert(property, { numRuns: 150 })
   })
+})
+
+test('a payment that is being taken may be used for another request after a refusal, like one that was taken', async () => {
+  await using opened = await openHolds()
+  const offer = await heldWith(opened, 'running')
+  await opened.ledger.holds.decideToSettle(offer.paymentHash, 'patience')
+  const claim = makeClaim({ paymentHash: offer.paymentHash, requestHash: offer.requestHash })
+  await opened.ledger.fail(makeRefusal(claim))
+  expect((await statesOf(opened, offer))?.[0]).toBe('settling')
+  expect(await opened.ledger.rebind(other(claim))).toMatchObject({ kind: 'claimed' })
 })
 
 describe('the end of a payment', () => {

@@ -86,6 +86,17 @@ describe('an accepted payment', () => {
     expect(await opened.ledger.sealedRequest(offer.paymentHash)).toEqual(new Uint8Array(offer.sealedRequest))
   })
 
+  test('is not one that was revoked before: its offer stays, so that its payment can be let go', async () => {
+    await using opened = await openHolds()
+    const { holds } = opened.ledger
+    const offer = makeOffer()
+    await holds.offer(offer, limits)
+    await opened.ledger.revoke(offer.paymentHash, now)
+    expect(await accept(holds, offer)).toBe(false)
+    expect(await opened.ledger.read(offer.paymentHash)).toBeUndefined()
+    expect((await holds.offers()).map(({ paymentHash }) => paymentHash)).toEqual([offer.paymentHash])
+  })
+
   test('of an unknown hash is none', async () => {
     await using opened = await openHolds()
     expect(await accept(opened.ledger.holds, makeOffer())).toBe(false)

@@ -1,5 +1,7 @@
 import type { ClaimRequest, FailRequest, JobState } from '#src/ports/ledger.ts'
 
+import { minute } from '../support/ledger/requests.ts'
+
 /** What DESIGN §4 and §7 say of the ledger, in plain memory. */
 
 export interface ModelJob {
@@ -36,7 +38,8 @@ export class LedgerModel {
   claim(request: ClaimRequest): ModelOutcome {
     const job = this.jobs.get(request.paymentHash)
     if (!job) return this.#firstClaim(request)
-    const due = job.state === 'retryable' && request.nowMs >= job.retryAtMs && request.nowMs < honouredUntilMs(job)
+    const waitMs = job.retryAtMs - request.nowMs
+    const due = job.state === 'retryable' && !(waitMs > 0 && waitMs <= minute) && request.nowMs < honouredUntilMs(job)
     const abandoned = job.state === 'running' && request.takeover
     if (job.requestHash !== request.requestHash || !(due || abandoned)) return 'standing'
     begin(job, request)

@@ -4,8 +4,8 @@ import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { type GuardedGetOptions, guardedGet } from '#src/lightning/lightning-address/guarded-get.ts'
-import { isLoopbackAddress, isPublicAddress } from '#src/lightning/lightning-address/public-address.ts'
 import { isSameSite } from '#src/lightning/lightning-address/same-site.ts'
+import { isLoopbackAddress, isPublicAddress } from '#src/public-address.ts'
 import { deadline } from './dev-setting.ts'
 
 const strict: GuardedGetOptions = { service: 'The provider', allowLoopback: false }

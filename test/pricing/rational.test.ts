@@ -167,3 +167,15 @@ function pointed(digits: string, places: number): string {
   const padded = digits.padStart(places + 1, '0')
   return places === 0 ? padded : `${padded.slice(0, -places)}.${padded.slice(-places)}`
 }
+
+test('a sum of decimals has no more digits than its longest one', () => {
+  const tenth = { num: 1n, den: 10n }
+  const sum = Array.from({ length: 1_000 }, () => tenth).reduce(
+    (so, each) => add(add(so, each), { num: 1n, den: 100n }),
+    {
+      num: 0n,
+      den: 1n,
+    },
+  )
+  expect(sum).toEqual({ num: 11_000n, den: 100n })
+})

@@ -132,7 +132,7 @@ export async function openDesk(wallets: readonly ScriptedWallet[], options: Test
     issue(amountMsat = 1_000n, expirySeconds = 600) {
       const idempotencyKey = `order ${++orders}`
       const order = { service: 'make', amountMsat, description: 'Turnpike: make', expirySeconds, idempotencyKey }
-      return desk.issuer.issue(order, AbortSignal.timeout(timeoutMs))
+      return desk.issuer.issue(order)
     },
     [Symbol.asyncDispose]: () => desk[Symbol.asyncDispose](),
   }

@@ -1,4 +1,7 @@
+import { expect } from 'vitest'
+import type { Refund } from '#src/ledger/refunds.ts'
 import { readRefunds } from '#src/ledger/sqlite/read-refunds.ts'
+import { openReports } from '#src/ledger/sqlite/reports.ts'
 import { paid, payFor, send } from './buyer.ts'
 import { TestClock } from './clock.ts'
 import { openGateway, type TestGateway } from './gateway.ts'
@@ -25,12 +28,22 @@ export async function openOwing(answer: Answer, lines: readonly string[] = ['att
       if (!row) throw new Error('the payment was not presented')
       return row
     },
-    due: () => readRefunds(gateway.dataDir, clock.nowMs()),
+    due: () => dueIn(gateway.dataDir, clock.nowMs()),
     async [Symbol.asyncDispose]() {
       await gateway[Symbol.asyncDispose]()
       await upstream[Symbol.asyncDispose]()
     },
   }
+}
+
+/** What is owed or was, which the list of payments calls by the same name. */
+function dueIn(dataDir: string, nowMs: number): Refund[] {
+  const refunds = readRefunds(dataDir, nowMs)
+  using reports = openReports(dataDir)
+  const listed = reports?.payments(0, nowMs, ['refundable'], 100).map(({ reference }) => reference)
+  const open = refunds.filter(({ closed }) => closed === undefined)
+  expect(listed?.toSorted()).toEqual(open.map(({ reference }) => reference).toSorted())
+  return refunds
 }
 
 /** Asks the operator's listener. */

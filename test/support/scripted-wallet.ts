@@ -47,6 +47,8 @@ export class ScriptedWallet implements PayingWallet {
   /** What it does when asked for a payment. `blind`: it does not know of payments yet. */
   looksUp: 'well' | 'blind' | 'hangs' | WalletErrorCode = 'well'
   starts: 'well' | WalletErrorCode = 'well'
+  /** How long its invoices can be paid, whatever it is asked for. */
+  expirySeconds: number | undefined
   /** Whether streams tell of payments. */
   streams = true
   warnings: string[] = []
@@ -82,10 +84,12 @@ export class ScriptedWallet implements PayingWallet {
     const preimage = randomBytes(32)
     const paymentHash = createHash('sha256').update(preimage).digest('hex')
     const timestamp = Math.floor(this.#clock.nowMs() / 1000)
-    const { amountMsat, description, expirySeconds } = request
+    const { amountMsat, description } = request
+    const expirySeconds = this.expirySeconds ?? request.expirySeconds
     const paymentSecret = randomBytes(32).toString('hex')
+    const network = this.capabilities.network ?? 'bcrt'
     const bolt11 = encodeInvoice(
-      { network: 'bcrt', amountMsat, description, paymentHash, paymentSecret, timestamp, expirySeconds },
+      { network, amountMsat, description, paymentHash, paymentSecret, timestamp, expirySeconds },
       key,
     )
     this.#made.set(paymentHash, { amountMsat, preimage: preimage.toString('hex') })

@@ -16,6 +16,8 @@ export interface Concluding {
 
 const callTimeoutMs = 10_000
 const [firstPauseMs, longestPauseMs] = [500, 30_000]
+/** A wallet that does not find a payment may find it a moment later; said this often, it is the answer. */
+const answersToBelieve = 4
 
 /**
  * Carries a committed decision out: tells the wallet until it is done, and writes the end down. After a crash it is
@@ -26,11 +28,12 @@ export async function concludeHold(
   decision: 'settle' | 'cancel',
   concluding: Concluding,
 ): Promise<'settled' | 'cancelled' | undefined> {
-  const { holds, paymentHash, signal } = concluding
-  const tell = decision === 'settle' ? settle : () => letGo(concluding.wallet, paymentHash)
+  const { holds, wallet, paymentHash, signal } = concluding
+  const isUnknown = answeredOften()
+  const tell = () => (decision === 'settle' ? settle(concluding, isUnknown) : letGo(wallet, paymentHash, isUnknown))
   return await untilDone(signal, async () => {
     reach('hold_telling')
-    const end = await tell(concluding)
+    const end = await tell()
     if (end === undefined) return undefined
     reach('hold_told')
     await holds.conclude(paymentHash, end)
@@ -53,7 +56,16 @@ export async function untilDone<T>(signal: AbortSignal, attempt: () => Promise<T
   return undefined
 }
 
-async function settle({ wallet, paymentHash, preimage }: Concluding): Promise<'settled' | 'cancelled' | undefined> {
+/** @returns counts a wallet's answer that it knows no such payment, and says whether that is to be believed */
+export function answeredOften(): () => boolean {
+  let times = 0
+  return () => ++times >= answersToBelieve
+}
+
+async function settle(
+  { wallet, paymentHash, preimage }: Concluding,
+  isUnknown: () => boolean,
+): Promise<'settled' | 'cancelled' | undefined> {
   try {
     await wallet.settleHold(paymentHash, preimage, AbortSignal.timeout(callTimeoutMs))
     return 'settled'
@@ -65,11 +77,12 @@ async function settle({ wallet, paymentHash, preimage }: Concluding): Promise<'s
     case 'settled':
       return 'settled'
     case 'cancelled':
-    case 'unknown':
       return 'cancelled'
+    case 'unknown':
+      return isUnknown() ? 'cancelled' : undefined
     // Nothing is locked in any more, and nobody shall pay now for what they were told is not delivered.
     case 'open':
-      return await letGo(wallet, paymentHash)
+      return await letGo(wallet, paymentHash, isUnknown)
     case 'accepted':
       return undefined
   }
@@ -80,7 +93,11 @@ async function settle({ wallet, paymentHash, preimage }: Concluding): Promise<'s
  * @returns `settled` when the wallet has taken it before, undefined when it does not say what has become of it
  * @throws WalletError
  */
-export async function letGo(wallet: HoldWallet, paymentHash: string): Promise<'settled' | 'cancelled' | undefined> {
+export async function letGo(
+  wallet: HoldWallet,
+  paymentHash: string,
+  isUnknown: () => boolean,
+): Promise<'settled' | 'cancelled' | undefined> {
   try {
     await wallet.cancelHold(paymentHash, AbortSignal.timeout(callTimeoutMs))
     return 'cancelled'
@@ -89,8 +106,9 @@ export async function letGo(wallet: HoldWallet, paymentHash: string): Promise<'s
   }
   switch (await lookUp(wallet, paymentHash)) {
     case 'cancelled':
-    case 'unknown':
       return 'cancelled'
+    case 'unknown':
+      return isUnknown() ? 'cancelled' : undefined
     case 'settled':
       return 'settled'
     case 'open':

@@ -6,7 +6,7 @@ import type { HoldWallet } from '../../ports/hold-wallet.ts'
 import type { HeldPayment, HoldLimits, HoldOffer, Holds } from '../../ports/holds.ts'
 import type { Gateway } from '../gateway.ts'
 import { openRequest, type StoredRequest } from '../redeem/stored-request.ts'
-import { concludeHold, letGo, lookUp, untilDone } from './conclude.ts'
+import { answeredOften, concludeHold, letGo, lookUp, untilDone } from './conclude.ts'
 import { FailedHolds, type FailureLimits } from './failed-holds.ts'
 import { OpenOffers } from './open-offers.ts'
 import { watchOffer } from './watch-offer.ts'
@@ -97,31 +97,40 @@ export class HoldDesk implements AsyncDisposable {
     if (watched === undefined) return
     // Whoever paid while nobody was here has stopped waiting: the money goes back.
     const tooLate = fromBefore && clock.nowMs() > offer.createdAtMs + this.#holdMs(offer.service) + absenceMs
-    if (watched === 'gone' || tooLate) {
-      if (watched === 'accepted') await concludeUnwritten(wallet, paymentHash, closing)
-      await untilDone(closing, async () => {
-        await holds.withdraw(paymentHash)
-        return true
-      })
-      this.open.remove(paymentHash)
-      if (watched === 'accepted') events.heldEnded(service, { kind: 'cancelled', reason: 'not_begun' }, 0)
-      return
-    }
+    if (watched === 'gone' || tooLate) return await this.#drop(offer, watched === 'accepted' ? wallet : undefined)
     reach('hold_locked')
     const acceptedAtMs = clock.nowMs()
     const jobId = gateway.random(16).toString('hex')
     const ttlMs = gateway.catalog().byName(service)?.config.result.ttlMs ?? 24 * 3_600_000
     const accepted = await untilDone(closing, () => holds.accept(paymentHash, jobId, ttlMs, acceptedAtMs))
-    this.open.remove(paymentHash)
     if (accepted === undefined) return
     // It may have been accepted by a call whose answer was lost.
     const held: HeldPayment | undefined = accepted
       ? { ...offer, state: 'held', acceptedAtMs, jobState: 'retryable' }
       : await this.#undecided(paymentHash)
-    if (!held) return
+    if (!held) return closing.aborted ? undefined : await this.#drop(offer, wallet)
+    this.open.remove(paymentHash)
     reach('hold_accepted')
     events.heldAccepted(service)
     await this.#work(held, offer.client)
+  }
+
+  /**
+   * Ends an offer that nothing will be done for.
+   * @param holder the wallet in which its payment is locked in; the offer goes after the payment, so that a crash
+   *   between the two leaves no payment that nobody knows of
+   */
+  async #drop({ paymentHash, service }: HoldOffer, holder: HoldWallet | undefined): Promise<void> {
+    const { holds, gateway } = this.#options
+    const closing = this.#closing.signal
+    if (holder) await concludeUnwritten(holder, paymentHash, closing)
+    if (holder && closing.aborted) return
+    await untilDone(closing, async () => {
+      await holds.withdraw(paymentHash)
+      return true
+    })
+    this.open.remove(paymentHash)
+    if (holder) gateway().events.heldEnded(service, { kind: 'cancelled', reason: 'not_begun' }, 0)
   }
 
   async #undecided(paymentHash: string): Promise<HeldPayment | undefined> {
@@ -148,17 +157,13 @@ export class HoldDesk implements AsyncDisposable {
     const { paymentHash, acceptedAtMs } = held
     const state = await untilDone(signal, () => lookUp(wallet, paymentHash))
     if (state === undefined) return
-    if (state === 'cancelled' || state === 'unknown') {
-      await untilDone(signal, async () => {
-        await holds.conclude(paymentHash, 'cancelled')
-        return true
-      })
-      gateway.events.heldEnded(held.service, { kind: 'cancelled', reason: 'lost' }, this.#sinceMs(held))
-      return
-    }
+    // Told all the same: a wallet that does not find a payment may hold it.
+    if (state === 'cancelled' || state === 'unknown')
+      return await this.#conclude(held, wallet, { kind: 'cancel', reason: 'lost' })
     const sealed = await untilDone(signal, async () => (await gateway.ledger.sealedRequest(paymentHash)) ?? 'none')
     if (sealed === undefined) return
-    const patientUntilMs = acceptedAtMs + this.#holdMs(held.service)
+    // Nobody waits longer because the clock was set back.
+    const patientUntilMs = Math.min(acceptedAtMs, gateway.clock.nowMs()) + this.#holdMs(held.service)
     const decision =
       sealed === 'none'
         ? await decideLate(gateway, holds, paymentHash, this.#closing.signal)
@@ -265,5 +270,6 @@ const cancelledBefore: HeldDecision & { kind: 'cancel' } = { kind: 'cancel', rea
 const workWasDone: ReadonlySet<string> = new Set(['refused', 'failed'])
 
 async function concludeUnwritten(wallet: HoldWallet, paymentHash: string, signal: AbortSignal): Promise<void> {
-  await untilDone(signal, () => letGo(wallet, paymentHash))
+  const isUnknown = answeredOften()
+  await untilDone(signal, () => letGo(wallet, paymentHash, isUnknown))
 }

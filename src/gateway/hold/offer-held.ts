@@ -5,7 +5,7 @@ import { holdPreimage } from '../../l402/hold-preimage.ts'
 import { encodeIdentifier, randomBytesNeeded, tokenIdHex } from '../../l402/identifier.ts'
 import { mintTokenAs } from '../../l402/token.ts'
 import type { IssuedBy } from '../../ports/issuer.ts'
-import { type Challenge, issueFor, keepRevision, type Sale } from '../challenge.ts'
+import { type Challenge, issueFor, keepRevision, type Sale, tokenExpiry } from '../challenge.ts'
 import type { Gateway } from '../gateway.ts'
 import { clientPrefix } from '../limits/client-address.ts'
 import { requestHash } from '../redeem/request-hash.ts'
@@ -55,8 +55,7 @@ async function offerOnce(
   const { service, binding } = sale
   const { charge } = service.config
   const mintedAt = Math.floor(clock.nowMs() / 1000)
-  const validUntil = mintedAt + Math.ceil(settings.tokenTtlMs / 1000)
-  await keepRevision(revisions.keepUntil(service.rev, validUntil))
+  await keepRevision(revisions.keepUntil(service.rev, tokenExpiry(settings, mintedAt)))
   const { id: keyId, secret } = keys.minting
   const unnamed = { keyId, mintedAt, random: gateway.random(randomBytesNeeded) }
   const tokenId = tokenIdHex(encodeIdentifier({ ...unnamed, paymentHash: noHash }))
@@ -68,6 +67,8 @@ async function offerOnce(
   try {
     const cltvExpiryBlocks = blocksFor(charge.when === 'on_delivery' ? charge.holdMs : 0)
     invoice = await issueFor(gateway, scope, sale, { paymentHash, cltvExpiryBlocks })
+    const validUntil = tokenExpiry(settings, mintedAt, invoice)
+    await keepRevision(revisions.keepUntil(service.rev, validUntil))
     const terms: Terms = {
       service: service.name,
       validUntil,

@@ -2,7 +2,6 @@ import { GatewayError } from '../../errors.ts'
 import type { GenuineToken } from '../../l402/token.ts'
 import type { CancelReason } from '../../ports/holds.ts'
 import { LedgerError } from '../../ports/ledger.ts'
-import { mustBeDeliverable } from '../deliverable.ts'
 import type { Gateway } from '../gateway.ts'
 import { redeem } from '../redeem/redeem.ts'
 import { servicesFor } from '../redeem/services-for.ts'
@@ -31,12 +30,9 @@ export async function runHeld(
   left: AbortSignal,
 ): Promise<HeldRun> {
   try {
-    const services = servicesFor(gateway, token, request)
-    const serving = services.today ?? services.sold
-    if (serving && !(await gateway.jobs.running(token.paymentHash))) await mustBeDeliverable(gateway, serving)
     const outcome = await redeem(gateway, {
       ...request,
-      ...services,
+      ...servicesFor(gateway, token, request),
       token,
       requestId: gateway.random(16).toString('base64url'),
       wantsNew: false,

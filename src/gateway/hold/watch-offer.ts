@@ -3,7 +3,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { HoldState, HoldWallet } from '../../ports/hold-wallet.ts'
 import type { HoldOffer } from '../../ports/holds.ts'
 import { WalletError } from '../../ports/wallet.ts'
-import { lookUp, untilDone } from './conclude.ts'
+import { answeredOften, letGo, lookUp, untilDone } from './conclude.ts'
 
 export interface Watching {
   readonly offer: HoldOffer
@@ -64,10 +64,12 @@ async function askOrUnknown(wallet: HoldWallet, paymentHash: string): Promise<Ho
 
 /** The invoice has expired: a payment that was locked in in time counts, and nothing can come after. */
 async function closeOffer({ offer, wallet, signal }: Watching): Promise<'accepted' | 'gone' | undefined> {
+  const isUnknown = answeredOften()
   return await untilDone(signal, async () => {
     const state = await lookUp(wallet, offer.paymentHash)
     if (state === 'accepted' || state === 'settled') return 'accepted'
-    if (state === 'open') await wallet.cancelHold(offer.paymentHash, AbortSignal.timeout(10_000))
-    return 'gone'
+    if (state === 'cancelled') return 'gone'
+    const end = await letGo(wallet, offer.paymentHash, isUnknown)
+    return end && (end === 'settled' ? 'accepted' : 'gone')
   })
 }

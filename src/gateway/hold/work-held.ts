@@ -34,12 +34,14 @@ export async function workHeld({ gateway, holds }: Dependencies, work: HeldWork)
   const { token, request, patientUntilMs, ending, closing } = work
   const { paymentHash } = token
   const { clock } = gateway
+  const patienceMs = patientUntilMs - clock.nowMs()
+  // Work that began now would be paid for by somebody who has stopped waiting.
+  if (patienceMs <= 0) return await decideLate(gateway, holds, paymentHash, closing)
   const impatient = new AbortController()
-  const patienceMs = Math.max(0, patientUntilMs - clock.nowMs())
   const late = sleep(patienceMs, 'late' as const, { signal: ending, ref: false }).catch(() => 'ending' as const)
-  for (;;) {
+  while (!ending.aborted) {
     const run = await Promise.race([runHeld(gateway, token, request, impatient.signal), late])
-    if (run === 'ending') return { kind: 'none' }
+    if (run === 'ending') break
     if (run === 'late') {
       const decided = await decideLate(gateway, holds, paymentHash, closing)
       impatient.abort()
@@ -51,6 +53,9 @@ export async function workHeld({ gateway, holds }: Dependencies, work: HeldWork)
     if (clock.nowMs() + afterMs >= patientUntilMs) return await decideLate(gateway, holds, paymentHash, closing)
     await sleep(afterMs, undefined, { signal: ending, ref: false }).catch(() => undefined)
   }
+  // Nothing of it shall begin while the process ends.
+  impatient.abort()
+  return { kind: 'none' }
 }
 
 /** @returns undefined when it may be tried again */

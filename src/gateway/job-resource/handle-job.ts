@@ -38,6 +38,8 @@ export async function handleJob(
   const record = id === undefined ? undefined : await gateway.ledger.read(token.paymentHash)
   // Whose job an id names is nobody else's business, nor whether it names one.
   if (!record || record.job.id !== id) throw new GatewayError('job_not_found')
+  using inside = gateway.deliveries.enter(token.paymentHash)
+  void inside
   scope.genuine = true
   scope.service = record.service
   const service = gateway.catalog().byName(record.service)

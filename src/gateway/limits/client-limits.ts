@@ -32,6 +32,8 @@ export class ClientUse {
   readonly turnstile = new Turnstile()
   /** Bytes of bodies without a payment that are in memory now. */
   heldBytes = 0
+  /** The same of bodies that belong to payments, by payment hash. */
+  readonly paidBytes = new Map<string, number>()
   /** Refusals that are not answered yet, on purpose. */
   waitingRefusals = 0
   /** Whether it was said already that a proxy is not trusted. */

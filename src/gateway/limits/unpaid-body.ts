@@ -13,7 +13,7 @@ export interface BodyAllowance {
 }
 
 /** So much of each body is not counted as held, so that many large ones never keep out the usual small ones. */
-const freeBytes = 64 * 1024
+export const freeBytes = 64 * 1024
 const crowdedRetryMs = 2_000
 
 /**

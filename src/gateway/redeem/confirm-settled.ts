@@ -2,17 +2,14 @@ import { GatewayError } from '../../errors.ts'
 import type { Gateway } from '../gateway.ts'
 
 /**
- * Before a payment is taken for the first time: makes sure that the wallet has received it, where the preimage alone
- * does not prove that. The payment stays the buyer's whatever comes of it.
+ * Before the ledger hears of a payment for the first time: makes sure that the wallet has received it, where the
+ * preimage alone does not prove that. From then on the row stands for the money, so nothing may be written before this.
+ * The payment stays the buyer's whatever comes of it.
  * @throws GatewayError `settlement_pending`
  * @throws LedgerError
  */
-export async function confirmSettled(
-  { settlement, ledger }: Pick<Gateway, 'settlement' | 'ledger'>,
-  paymentHash: string,
-): Promise<void> {
+export async function confirmSettled({ settlement }: Pick<Gateway, 'settlement'>, paymentHash: string): Promise<void> {
   if (!settlement.required(paymentHash)) return
-  if (await ledger.read(paymentHash)) return
   const verdict = await settlement.confirm(paymentHash)
   if (verdict.kind === 'settled') return
   throw new GatewayError(

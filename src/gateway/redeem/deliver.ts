@@ -97,7 +97,8 @@ export async function deliverLive(
     } else if (recording.ended) {
       break
     } else if (!(await more(recording.changed(), events ? heartbeatMs : undefined)) && lastByte === 0x0a) {
-      if (!(await writePiece(outgoing, Buffer.from(': still working\n\n')))) return false
+      // No empty line: it would end an event that has begun.
+      if (!(await writePiece(outgoing, Buffer.from(': still working\n')))) return false
     }
   }
   const outcome = await job.outcome

@@ -7,11 +7,11 @@ import type { CallHealth } from '../../ports/guard.ts'
 import type { ClaimRequest, PaymentRecord } from '../../ports/ledger.ts'
 import { type Gateway, mismatchGraceMs } from '../gateway.ts'
 import { giveBackChallenges } from '../limits/client-limits.ts'
-import { type Quote, quote } from '../quote.ts'
 import { admit, type Waiting } from './admit.ts'
 import { claimRequest } from './claim-request.ts'
 import { confirmSettled } from './confirm-settled.ts'
 import type { NotClaimed, RunningJob } from './jobs.ts'
+import { claimOrOwe, type Offer, rebindOffer } from './offer.ts'
 import { requestHash } from './request-hash.ts'
 import { startJob } from './run-job.ts'
 import { isWithdrawn, type Situation, situationOf, withdrawn } from './situation.ts'
@@ -63,11 +63,12 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
     if (situation.kind !== 'claim' && situation.kind !== 'rebind') return await settle(gateway, redemption, situation)
     if (isHead) throw new GatewayError('head_never_claims')
     const rebinds = situation.kind === 'rebind'
+    if (!record) await confirmSettled(gateway, paymentHash)
     // A rebound payment runs under what was on sale when it was rebound.
     const sold = (record && gateway.revisions.resolve(record.job.rev)) ?? redemption.sold
-    const offer = rebinds ? rebindOffer(redemption) : await claimOrOwe(gateway, { ...redemption, sold }, hash)
+    const asSold = { ...redemption, sold }
+    const offer = rebinds ? rebindOffer(redemption) : await claimOrOwe(gateway, asSold, hash)
     if ('challenge' in offer) return { kind: 'challenge', code: offer.challenge }
-    if (!rebinds) await confirmSettled(gateway, paymentHash)
     const admission = await admit(gateway, paymentHash, offer.serving, redemption.waiting)
     if (admission === 'look_again') continue
     if (admission instanceof GatewayError) throw admission
@@ -104,64 +105,6 @@ async function attach(gateway: Gateway, redemption: Redemption, job: RunningJob,
   await keepRequest(gateway, redemption, job)
   return { kind: 'running', job }
 }
-
-/** @throws GatewayError `refund_due` under the reference by which the seller finds the payment */
-async function claimOrOwe(gateway: Gateway, redemption: Redemption, hash: string) {
-  try {
-    return claimOffer(gateway, redemption)
-  } catch (thrown) {
-    if (!(thrown instanceof GatewayError) || thrown.code !== 'refund_due') throw thrown
-    const { token, sold } = redemption
-    const facts = { rev: token.terms.rev, quote: [], resultTtlMs: sold?.config.result.ttlMs ?? owedMs }
-    const record = await gateway.ledger.owe(claimRequest(gateway, token, facts, hash))
-    if (!record) return { challenge: 'token_expired' as const }
-    throw new GatewayError('refund_due', thrown.message, { reference: record.job.id })
-  }
-}
-
-/** How long a payment whose terms are unknown may be presented again, should they become known. */
-const owedMs = 24 * 3_600_000
-
-interface Offer {
-  readonly quote: Quote
-  /** Validated and priced the request. */
-  readonly contract: Service
-  /** Address, headers and limits. */
-  readonly serving: Service
-  readonly params: ReadonlyMap<string, string>
-}
-
-/** The request as it was sold, priced again under the terms it was sold under. */
-function claimOffer(gateway: Gateway, redemption: Redemption): Offer | { readonly challenge: ErrorCode } {
-  const { sold, token } = redemption
-  if (!sold) return unknownRevisionOffer(redemption)
-  const params = sold.match(redemption.target)
-  if (!params) throw new GatewayError('request_mismatch')
-  const quoted = quote(sold.contract, { ...redemption.parts, params })
-  if (withinPaid(quoted, token))
-    return { quote: quoted, contract: sold, serving: servingOf(gateway, redemption), params }
-  throw new GatewayError('request_mismatch', 'the request costs more than was paid for it')
-}
-
-/** The definition is not in this ledger: today's will do if it asks no more. */
-function unknownRevisionOffer(redemption: Redemption): Offer | { readonly challenge: ErrorCode } {
-  const offer = rebindOffer(redemption)
-  if (!('challenge' in offer)) return offer
-  throw new GatewayError('refund_due', 'the service was sold under terms that are no longer known')
-}
-
-/** Another request on the same payment: under today's terms, for no more than was paid. */
-function rebindOffer(redemption: Redemption): Offer | { readonly challenge: ErrorCode } {
-  const { today, token } = redemption
-  const params = today?.match(redemption.target)
-  if (!today || !params) return { challenge: 'token_for_other_request' }
-  const quoted = quote(today.contract, { ...redemption.parts, params })
-  return withinPaid(quoted, token)
-    ? { quote: quoted, contract: today, serving: today, params }
-    : { challenge: 'price_above_paid' }
-}
-
-const withinPaid = (quoted: Quote, { terms }: GenuineToken) => quoted.price.msat <= terms.priceMsat
 
 interface Claim extends Offer {
   readonly hash: string
@@ -271,19 +214,4 @@ async function settle(
       })
     }
   }
-}
-
-/**
- * Address, headers and limits are today's; for a service that is gone they are its last.
- * @throws GatewayError `refund_due`
- */
-function servingOf(gateway: Gateway, redemption: Redemption): Service {
-  const serving = lastServing(gateway, redemption)
-  if (serving?.servable) return serving
-  throw new GatewayError('refund_due', 'the service is gone and cannot be called any more')
-}
-
-function lastServing(gateway: Gateway, { sold, today, token }: Redemption): Service | undefined {
-  const { service: name } = token.terms
-  return gateway.catalog().byName(name) ?? gateway.revisions.named(name).take(1).toArray()[0] ?? sold ?? today
 }

@@ -1,7 +1,7 @@
 import type { Service } from '../../catalog/service.ts'
 import { reach } from '../../failpoints.ts'
 import type { CallHealth } from '../../ports/guard.ts'
-import { type ClaimedJob, LedgerError } from '../../ports/ledger.ts'
+import { type ClaimedJob, LedgerError, longestRetryMs } from '../../ports/ledger.ts'
 import type { UpstreamCall, UpstreamEnd, UpstreamHead } from '../../ports/upstream.ts'
 import type { Gateway } from '../gateway.ts'
 import { callHealth } from './call-health.ts'
@@ -30,7 +30,6 @@ export interface JobPlan {
 export type RunDependencies = Pick<Gateway, 'ledger' | 'upstream' | 'clock' | 'events' | 'random' | 'jobs'>
 
 const firstRetryMs = 1_000
-const longestRetryMs = 60_000
 
 /** An answer with an id in it is small. */
 const maxReferenceBytes = 2 ** 20
@@ -53,7 +52,6 @@ class JobRun {
   readonly #plan: JobPlan
   readonly #claimed: ClaimedJob
   readonly #recording: Recording
-  #shown: Promise<boolean> | undefined
   #head: UpstreamHead | undefined
   #tooLarge = false
 
@@ -74,7 +72,7 @@ class JobRun {
     const committed = readCommitted(this.#gateway.ledger, scope)
     return {
       recording: this.#recording,
-      show: () => (this.#shown ??= this.#gateway.ledger.show(paymentHash, this.#claimed.epoch)),
+      show: () => this.#gateway.ledger.show(paymentHash, this.#claimed.epoch),
       read: (position) => readRecording(this.#recording, committed, position),
     }
   }
@@ -227,7 +225,8 @@ class JobRun {
     const frames = await this.#recording.finish()
     await this.#commitFailure({ code: 'invalid_request', counted: false, nextGeneration: true }, 'refused', frames)
     this.#gateway.events.refused(this.#facts(), this.#head?.status ?? 0)
-    return { kind: 'refused', stored: await this.#stored(), final: this.#claimed.rebound || (await this.#wasShown()) }
+    // Of a refusal itself nothing is shown before it is stored.
+    return { kind: 'refused', stored: await this.#stored(), final: this.#claimed.rebound || this.#claimed.shown }
   }
 
   async #fail(failure: Failure): Promise<JobOutcome> {
@@ -284,10 +283,6 @@ class JobRun {
     const record = await this.#gateway.ledger.read(this.#plan.paymentHash)
     if (!record) throw new RecordingLost('the row is gone')
     return await openStored(this.#gateway.ledger, record, this.#plan.preimage)
-  }
-
-  async #wasShown(): Promise<boolean> {
-    return this.#claimed.shown || ((await this.#shown) ?? false)
   }
 
   #facts() {

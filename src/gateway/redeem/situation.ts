@@ -1,5 +1,5 @@
 import type { ErrorCode, MoneyStatus } from '../../errors.ts'
-import type { PaymentRecord } from '../../ports/ledger.ts'
+import { longestRetryMs, type PaymentRecord } from '../../ports/ledger.ts'
 
 /**
  * What a genuine token is worth for the request it comes with: one cell of the situation table, decided from the
@@ -84,10 +84,12 @@ function sameRequest(record: PaymentRecord, { nowMs, wantsNew }: SituationInput)
       if (wantsNew) return challenge('new_purchase')
       if (kept) return { kind: 'stored', record }
       return over ? challenge('token_expired') : { kind: 'error', code: 'result_expired' }
-    case 'retryable':
+    case 'retryable': {
       if (over) return due
-      if (nowMs >= job.retryAtMs) return { kind: 'claim' }
-      return { kind: 'error', code: failureCode(job.lastCode), retryAfterMs: job.retryAtMs - nowMs }
+      const retryAfterMs = job.retryAtMs - nowMs
+      if (retryAfterMs <= 0 || retryAfterMs > longestRetryMs) return { kind: 'claim' }
+      return { kind: 'error', code: failureCode(job.lastCode), retryAfterMs }
+    }
     case 'refused':
       return kept ? { kind: 'stored', record } : due
     case 'given_up':

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../../errors.ts'
 import type { BodyAllowance } from '../limits/unpaid-body.ts'
 import { readFraming } from './framing.ts'
+import { Pieces } from './pieces.ts'
 
 /** A request body, read whole. */
 export interface ReadBody {
@@ -44,7 +45,7 @@ export async function readBody(
 
 function collect(incoming: IncomingMessage, maxBytes: number, allowance: BodyAllowance | undefined): Promise<Buffer[]> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
+    const pieces = new Pieces()
     let length = 0
     const begunMs = performance.now()
     const pace = setInterval(() => {
@@ -57,14 +58,14 @@ function collect(incoming: IncomingMessage, maxBytes: number, allowance: BodyAll
       clearInterval(pace)
       incoming.off('data', onData).off('end', onEnd).off('close', onClose)
       if (error !== undefined) reject(error)
-      else resolve(chunks)
+      else resolve(pieces.take())
     }
     const onData = (chunk: Buffer): void => {
       length += chunk.length
       if (length > maxBytes) return finish(tooLarge(maxBytes))
       try {
         allowance?.received(chunk.length)
-        chunks.push(chunk)
+        pieces.add(chunk)
       } catch (refused) {
         finish(refused)
       }

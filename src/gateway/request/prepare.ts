@@ -1,10 +1,11 @@
 import type { BodyContract, Contract, FieldPath } from '../../catalog/service.ts'
-import { GatewayError, type RequestIssue } from '../../errors.ts'
+import { GatewayError, maxIssues, type RequestIssue } from '../../errors.ts'
 import type { FieldSource } from '../../pricing/field.ts'
-import { foldCase, foldParameter } from '../../pricing/look-alike.ts'
+import { foldKey, foldParameter } from '../../pricing/look-alike.ts'
 import type { MediaType } from './media-type.ts'
 import { checkBoundary, encodeMultipart, type FormPart, parseMultipart, partText } from './multipart.ts'
-import { encodeQuery, parseQuery } from './query.ts'
+import { shapeIssues } from './priced-shape.ts'
+import { encodeQuery, namesIn, parseQuery } from './query.ts'
 import { parseStrictJson } from './strict-json.ts'
 
 /** A request that a contract accepts: what the price is read from, and what the upstream gets. They are one value. */
@@ -73,6 +74,7 @@ export function prepare(contract: Contract, request: RequestParts): Prepared {
 }
 
 function prepareQuery(contract: Contract, query: string): { text: string; parameters: ReadonlyMap<string, string> } {
+  if (query !== '') refuseBodyFields(contract, query)
   if (!contract.query) return { text: query, parameters: new Map() }
   const parameters = parseQuery(query)
   const { priced } = contract.query
@@ -89,6 +91,17 @@ function prepareQuery(contract: Contract, query: string): { text: string; parame
   const checked = contract.query.check(parameters)
   if (!checked.ok) throw invalid(checked.issues)
   return { text: encodeQuery(checked.parameters), parameters: checked.parameters }
+}
+
+/** Some frameworks put query and body into one map, where a field that the body leaves out is found in the query. */
+function refuseBodyFields({ body, query: known }: Contract, query: string): void {
+  // A schema for the query says itself what may stand there.
+  if (body.kind !== 'structured' || known?.check) return
+  const priced = new Set(body.priced.map(([name = '']) => foldParameter(name)))
+  for (const name of known?.priced ?? []) priced.delete(foldParameter(name))
+  const found = namesIn(query).find((name) => priced.has(foldParameter(name)))
+  if (found !== undefined)
+    throw invalid([{ path: `?${found}`, message: 'belongs into the body: the price depends on it' }])
 }
 
 interface PreparedBody {
@@ -114,7 +127,7 @@ type Structured = Extract<BodyContract, { kind: 'structured' }>
 
 function prepareJson(contract: Structured, body: Buffer): PreparedBody {
   if (body.length === 0) throw new GatewayError('bad_json', 'the body is empty')
-  const value = validate(contract, parseStrictJson(body), foldCase)
+  const value = validate(contract, parseStrictJson(body), foldKey)
   return { value, encode: () => ({ contentType: 'application/json', bytes: Buffer.from(JSON.stringify(value)) }) }
 }
 
@@ -161,9 +174,10 @@ function validate(contract: Structured, value: unknown, fold: (name: string) => 
   }
   const issues = contract.priced.flatMap((path) => spellingIssues(path, value, '$', fold))
   if (issues.length > 0) throw invalid(issues)
-  if (!contract.validate) return value
-  const checked = contract.validate(value)
+  const checked = contract.validate ? contract.validate(value) : ({ ok: true, value } as const)
   if (!checked.ok) throw invalid(checked.issues)
+  const misshapen = shapeIssues(contract.priced, checked.value)
+  if (misshapen.length > 0) throw invalid(misshapen)
   return checked.value
 }
 
@@ -195,7 +209,9 @@ const decoded = (params: ReadonlyMap<string, string>): ReadonlyMap<string, strin
 function invalid(issues: readonly RequestIssue[]): GatewayError {
   const [first] = issues
   const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : ''
-  return new GatewayError('invalid_request', `${first?.path} ${first?.message}${more}`, { issues })
+  return new GatewayError('invalid_request', `${first?.path} ${first?.message}${more}`, {
+    issues: issues.slice(0, maxIssues),
+  })
 }
 
 function unsupported(accepted: readonly string[]): GatewayError {

@@ -18,6 +18,18 @@ export function parseQuery(query: string): Map<string, string> {
   return parameters
 }
 
+/** Every name in a query that any reader may find there, as far as it can be decoded. */
+export function namesIn(query: string): string[] {
+  return query.split(/[&;]/).map((pair) => {
+    const [name = ''] = pair.split('=', 1)
+    try {
+      return decode(name)
+    } catch {
+      return name
+    }
+  })
+}
+
 /** The canonical query string of parameters, in their order. */
 export function encodeQuery(parameters: ReadonlyMap<string, string>): string {
   return [...parameters].map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join('&')

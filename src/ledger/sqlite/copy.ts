@@ -68,11 +68,16 @@ export function restoreLedger(
       meta.setNumber('generation', Math.max(generation, meta.number('generation') ?? 0))
       if (!withhold) return
       meta.setNumber('restored_at', Math.floor(nowMs / 1000))
+      // Held, it is let go where that can still be done; where the wallet has taken it meanwhile, it is owed.
+      database.exec(
+        `UPDATE payment SET state = 'held'
+         WHERE state = 'settling' AND number IN (SELECT number FROM job WHERE state <> 'captured')`,
+      )
       withheld = database
         .prepare(
           `UPDATE job SET state = 'given_up', last_code = 'restored', shown = 1, epoch = epoch + 1,
              finished_at = :nowMs, keep_until = coalesce(keep_until, :nowMs)
-           WHERE state <> 'captured' AND number IN (SELECT number FROM payment WHERE state = 'settled')`,
+           WHERE state <> 'captured' AND number IN (SELECT number FROM payment WHERE state IN ('settled', 'held'))`,
         )
         .run({ nowMs }).changes
     })()

@@ -1,5 +1,7 @@
 import type Database from 'better-sqlite3'
 import type { HeldPayment, HoldLimits, HoldOffer } from '../../ports/holds.ts'
+import { MetaTable } from './meta-table.ts'
+import { WithdrawalTable } from './withdrawal-table.ts'
 
 interface OfferRow {
   hash: Buffer
@@ -43,8 +45,12 @@ export class HoldOperations {
   readonly #decide: Database.Statement<Named>
   readonly #conclude: Database.Statement<Named>
   readonly #close: Database.Statement<[Buffer]>
+  readonly #withdrawals: WithdrawalTable
+  readonly #meta: MetaTable
 
   constructor(database: Database.Database) {
+    this.#withdrawals = new WithdrawalTable(database)
+    this.#meta = new MetaTable(database)
     this.#usage = database.prepare(
       `SELECT count(*) AS open, coalesce(sum(length(sealed_request)), 0) AS bytes,
          count(*) FILTER (WHERE client = :client) AS of_client FROM offer`,
@@ -106,7 +112,9 @@ export class HoldOperations {
   }
 
   acceptHold(paymentHash: string, jobId: string, resultTtlMs: number, nowMs: number): boolean {
-    const [offer] = this.#take.all(Buffer.from(paymentHash, 'hex'))
+    const hash = Buffer.from(paymentHash, 'hex')
+    if (this.#withdrawals.isRevoked(hash)) return false
+    const [offer] = this.#take.all(hash)
     if (!offer) return false
     const payment = this.#payment.get({
       hash: offer.hash,
@@ -128,6 +136,8 @@ export class HoldOperations {
       resultTtlMs,
       nowMs,
     })
+    // A wallet may show a payment as locked in that an earlier ledger was long done with.
+    if (this.#meta.isBeforeRestore(offer.token_id.toString('hex'))) this.#withdrawals.withhold(offer.hash, nowMs)
     return true
   }
 

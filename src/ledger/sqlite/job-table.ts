@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3'
-import type { CaptureRequest, ClaimedJob, FailRequest } from '../../ports/ledger.ts'
+import { type CaptureRequest, type ClaimedJob, type FailRequest, longestRetryMs } from '../../ports/ledger.ts'
 import type { WireClaim } from './protocol.ts'
 
 interface ClaimedRow {
@@ -50,7 +50,7 @@ export class JobTable {
          sealed_request = coalesce(:sealedRequest, sealed_request), finished_at = NULL, keep_until = NULL, pruned = 0
        WHERE ${ofPayment} AND request_hash = :requestHash
          AND ((state = 'running' AND :takeover)
-           OR (state = 'retryable' AND retry_at <= :nowMs
+           OR (state = 'retryable' AND (retry_at <= :nowMs OR retry_at > :nowMs + ${longestRetryMs})
              AND :nowMs < max(keep_until, (SELECT minted_expiry FROM payment WHERE hash = :hash) * 1000)))
          AND (SELECT state FROM payment WHERE hash = :hash) IN ('settled', 'held', 'settling')
        RETURNING ${claimedColumns}`,
@@ -63,7 +63,7 @@ export class JobTable {
        WHERE ${ofPayment} AND request_hash <> :requestHash AND state IN ('refused', 'given_up')
          AND rebound = 0 AND shown = 0
          AND :nowMs < max(keep_until, (SELECT minted_expiry FROM payment WHERE hash = :hash) * 1000)
-         AND (SELECT state FROM payment WHERE hash = :hash) = 'settled'
+         AND (SELECT state FROM payment WHERE hash = :hash) IN ('settled', 'settling')
        RETURNING ${claimedColumns}`,
     )
     this.#show = database.prepare(

@@ -44,6 +44,11 @@ export class MetaTable {
     return row === undefined ? undefined : Number(row.value)
   }
 
+  /** Whether a token was made at a time of which this ledger may know too little, since it was restored after it. */
+  isBeforeRestore(tokenId: string): boolean {
+    return mintedAt(tokenId) <= (this.number('restored_at') ?? -1)
+  }
+
   setNumber(key: NumberKey, value: number): void {
     this.#set.run(key, String(value))
   }
@@ -56,3 +61,6 @@ export class MetaTable {
     this.#set.run(`key.${id}`, fingerprint)
   }
 }
+
+/** Unix seconds: bytes 1 to 6 of a token's id. */
+const mintedAt = (tokenId: string): number => Number.parseInt(tokenId.slice(2, 14), 16)

@@ -201,7 +201,7 @@ export class Operations {
       this.#withdrawals.revoke(hash, nowMs)
       return true
     }
-    if (mintedAt(tokenId) > (this.#meta.number('restored_at') ?? -1)) return false
+    if (!this.#meta.isBeforeRestore(tokenId)) return false
     this.#withdrawals.withhold(hash, nowMs)
     return true
   }
@@ -218,9 +218,6 @@ export class Operations {
     return record
   }
 }
-
-/** Unix seconds: bytes 1 to 6 of a token's id. */
-const mintedAt = (tokenId: string): number => Number.parseInt(tokenId.slice(2, 14), 16)
 
 /** Money goes back only where no result is stored that somebody has, or could still fetch. */
 function mayBeRefunded({ state, job }: PaymentRecord): boolean {

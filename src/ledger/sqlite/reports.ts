@@ -27,7 +27,7 @@ export type PaymentStatus =
   | 'refused'
   /** Paid and never presented. */
   | 'unredeemed'
-  /** Paid, and nothing can be had for it any more. */
+  /** Paid, and nothing can be had for it any more: what `turnpike refunds` lists as open. */
   | 'refundable'
   | 'refunded'
   | 'held'
@@ -63,11 +63,13 @@ const everyPayment = `
     CASE
       WHEN p.refund_closed_at IS NOT NULL THEN 'refunded'
       WHEN p.state IN ('cancelled', 'cancelling') THEN 'cancelled'
-      WHEN p.state = 'revoked' THEN 'refundable'
+      WHEN p.state = 'revoked' THEN
+        CASE WHEN j.state = 'captured' AND j.first_delivered_at IS NOT NULL THEN 'delivered' ELSE 'refundable' END
       WHEN p.state = 'held' THEN 'held'
       WHEN j.state = 'captured' THEN 'delivered'
       WHEN j.state = 'running' THEN 'running'
-      WHEN j.state = 'given_up' THEN 'refundable'
+      WHEN j.state = 'given_up' OR j.last_code = 'refund_due' THEN 'refundable'
+      WHEN j.state = 'refused' AND (j.rebound OR j.shown) THEN 'refundable'
       WHEN :nowMs >= max(p.minted_expiry * 1000, coalesce(j.keep_until, 0)) THEN 'refundable'
       WHEN j.state = 'refused' THEN 'refused'
       ELSE 'waiting'

@@ -38,7 +38,8 @@ export class WithdrawalTable {
     this.#forgetAnswer = database.prepare('UPDATE job SET pruned = 1 WHERE number = ?')
     this.#reopen = database.prepare(
       `UPDATE job SET state = 'retryable', attempts = 0, failures = 0, retry_at = 0, last_code = NULL,
-         finished_at = :nowMs, keep_until = max(coalesce(keep_until, 0), :untilMs), pruned = 0
+         finished_at = :nowMs, keep_until = max(coalesce(keep_until, 0), :untilMs), pruned = 0,
+         first_delivered_at = NULL
        WHERE number = (SELECT number FROM payment WHERE hash = :hash AND state = 'settled')
          AND state IN ('retryable', 'refused', 'given_up') RETURNING number`,
     )

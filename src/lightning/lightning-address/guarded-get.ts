@@ -3,9 +3,9 @@ import { type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
 import { WalletError } from '../../ports/wallet.ts'
+import { isLoopbackAddress, isPublicAddress } from '../../public-address.ts'
 import { transportError } from '../http/transport-error.ts'
 import type { WalletReply } from '../http/wallet-http.ts'
-import { isLoopbackAddress, isPublicAddress } from './public-address.ts'
 
 /** All addresses of a host name. */
 export type Resolve = (host: string) => Promise<readonly string[]>

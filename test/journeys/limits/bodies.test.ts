@@ -3,7 +3,7 @@ import { paid, payFor, send } from '../../support/buyer.ts'
 import { behindProxy, from } from '../../support/crowd.ts'
 import { openGateway, type TestGateway } from '../../support/gateway.ts'
 import { connectTo, headOf } from '../../support/raw-socket.ts'
-import { makeShop } from '../../support/shop.ts'
+import { aRequest, makeShop } from '../../support/shop.ts'
 import { openUpstream, type TestUpstream } from '../../support/upstream.ts'
 
 const KiB = 1024
@@ -113,6 +113,37 @@ describe('bodies of requests without a payment', () => {
     expect((await send(gateway, from(somebody(), big))).status).toBe(402)
     await expect.poll(held).toBe(0)
   })
+})
+
+test('one payment holds a bounded part of the memory, on however many connections its token is sent', async () => {
+  const payment = await payFor(gateway, from(somebody(), big))
+  const length = `Content-Length: ${8 * 1024 * KiB - 1}`
+  const authorization = `Authorization: L402 ${payment.token}:${payment.preimage}`
+  const connections = await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      const connection = await connectTo(gateway)
+      connection.socket.write(headOf('/make', length, authorization))
+      connection.socket.write(Buffer.alloc(8 * 1024 * KiB - 2, 'x'))
+      return connection
+    }),
+  )
+  const refused = () => connections.filter(({ received }) => /^HTTP\/1.1 429 .*"unspent"/s.test(received())).length
+  await expect.poll(refused, { timeout: 10_000 }).toBe(4)
+  for (const { socket } of connections) socket.destroy()
+  await expect.poll(() => gateway.running.context.gateway.use.paidBytes.size).toBe(0)
+  expect((await send(gateway, paid(big, payment))).status).toBe(200)
+  expect(gateway.running.context.gateway.use.paidBytes.size).toBe(0)
+})
+
+test('a body that comes byte by byte is the same body', async () => {
+  const body = JSON.stringify(aRequest.body)
+  const payment = await payFor(gateway, aRequest)
+  const { socket, until } = await connectTo(gateway)
+  const authorization = `Authorization: L402 ${payment.token}:${payment.preimage}`
+  socket.write(headOf('/make', 'Transfer-Encoding: chunked', authorization, 'Connection: close'))
+  socket.write(`${[...body].map((byte) => `1\r\n${byte}\r\n`).join('')}0\r\n\r\n`)
+  expect(await until(/never/)).toMatch(/^HTTP\/1.1 200 /)
+  expect(upstream.calls.at(-1)?.body.toString()).toBe(body)
 })
 
 describe('a connection that dawdles', () => {

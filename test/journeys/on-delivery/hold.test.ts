@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest'
 import { answerWith, inTurn } from '../../support/answers.ts'
 import { paid, send } from '../../support/buyer.ts'
+import { TestClock } from '../../support/clock.ts'
 import { openGateway } from '../../support/gateway.ts'
 import { beginToPay } from '../../support/held.ts'
+import { makeDirectory } from '../../support/ledger/opened-ledger.ts'
 import { idle } from '../../support/shop.ts'
-import { echo, openUpstream } from '../../support/upstream.ts'
+import { type Answer, echo, openUpstream } from '../../support/upstream.ts'
 
 const sells = (upstream: string, { hold = '20s', more = '' } = {}) => `
 defaults: { breaker: off }
@@ -112,6 +114,37 @@ test('a restart while the payment is held goes on with the work', async () => {
   expect(preimage).toMatch(/^[0-9a-f]{64}$/)
   expect((await gateway.running.context.ledger.read(paymentHash))?.job.state).toBe('captured')
   expect(upstream.calls).toHaveLength(2)
+})
+
+/** A payment whose work failed once, a gateway that ends then, and what the next one makes of it. */
+async function absence(how: { hold: string; passes: (clock: TestClock) => void; answer?: Answer }) {
+  using directory = makeDirectory()
+  const clock = new TestClock(Date.now())
+  await using upstream = await openUpstream(answerWith(503))
+  const options = { config: sells(upstream.url, { hold: how.hold }), clock, dataDir: directory.path }
+  const first = await openGateway(options)
+  const { paymentHash } = await beginToPay(first, request)
+  await expect.poll(() => upstream.calls.length).toBe(1)
+  await idle(first)
+  await first[Symbol.asyncDispose]()
+  const before = upstream.calls.length
+  upstream.answer = how.answer ?? echo
+  how.passes(clock)
+  await using gateway = await openGateway(options)
+  const state = async () => (await gateway.running.context.ledger.read(paymentHash))?.state
+  await expect.poll(state, { timeout: 6_000 }).toMatch(/settled|cancelled/)
+  return { state: await state(), told: gateway.wallet.told, calls: upstream.calls.length - before }
+}
+
+test('after an absence longer than the patience no work is begun that its buyer would have to pay for', async () => {
+  const { calls, told, state } = await absence({ hold: '20s', passes: (clock) => clock.advance(21_000) })
+  expect([state, told, calls]).toEqual(['cancelled', ['cancel'], 0])
+})
+
+test('a clock that was set back keeps no payment for longer', { timeout: 20_000 }, async () => {
+  const slow: Answer = (_call, outgoing) => void setTimeout(() => outgoing.end('made late'), 8_000)
+  const { state } = await absence({ hold: '2500ms', passes: (clock) => clock.step(-3_600_000), answer: slow })
+  expect(state).toBe('settled')
 })
 
 test('offers are bounded, for everybody and for one network', async () => {

@@ -2,6 +2,7 @@ import { setTimeout as passed } from 'node:timers/promises'
 import { expect, test, vi } from 'vitest'
 import { answerWith, makeGate } from '../../support/answers.ts'
 import { paid, send } from '../../support/buyer.ts'
+import { TestClock } from '../../support/clock.ts'
 import { openGateway } from '../../support/gateway.ts'
 import { requestNumber, TestDisk } from '../../support/guards.ts'
 import { beginToPay } from '../../support/held.ts'
@@ -29,11 +30,12 @@ test('an invoice that is paid twice is charged once and worked for once', async 
 
 test('an invoice that expired cannot be paid, and its offer is withdrawn and closed with the wallet', async () => {
   await using upstream = await openUpstream()
-  const top = 'lightning: { invoice_expiry: 1s }'
+  // Times in invoices are whole seconds, and half of what was asked for must be left.
+  const top = 'lightning: { invoice_expiry: 3s }'
   await using gateway = await openGateway({ config: sellsHeld(upstream.url, { top }) })
   const { invoice, paymentHash } = (await send(gateway, request)).json()
   expect(await holdsIn(gateway).offers()).toHaveLength(1)
-  await passed(2_100)
+  await passed(3_100)
   await expect(gateway.wallet.pay(invoice, within())).rejects.toThrow('expired')
   await expect.poll(() => heldStates(gateway, paymentHash), soon).toEqual([undefined, undefined, 'cancelled'])
   await expect.poll(() => holdsIn(gateway).offers(), soon).toEqual([])
@@ -89,7 +91,8 @@ test('an upstream that is known to be down when the payment is locked in lets it
     lines: '    attempts: 1',
     top: breaker.replace('URL', upstream.url),
   }).replace('defaults: { breaker: off }', '')
-  await using gateway = await openGateway({ config })
+  // A clock that stands still: the next trial is never due.
+  await using gateway = await openGateway({ config, clock: new TestClock(Date.now()) })
   const { invoice, paymentHash } = (await send(gateway, request)).json()
   const failing = await beginToPay(gateway, requestNumber(2))
   expect(await failing.paying).toHaveProperty('refused')
@@ -97,6 +100,22 @@ test('an upstream that is known to be down when the payment is locked in lets it
   await expect(gateway.wallet.pay(invoice, within())).rejects.toThrow('nothing is charged')
   await expect.poll(() => heldStates(gateway, paymentHash), soon).toEqual(['cancelled', 'retryable', 'cancelled'])
   expect(upstream.calls).toHaveLength(1)
+})
+
+test('after an outage the first sale is the trial, however soon its buyer pays', async () => {
+  const clock = new TestClock(Date.now())
+  await using upstream = await openUpstream(answerWith(500))
+  const config = sellsHeld('{ use: gpu, path: /make }', {
+    lines: '    attempts: 1',
+    top: `upstreams: { gpu: { url: "${upstream.url}", breaker: { failures: 1, cooldown: 60s } } }`,
+  }).replace('defaults: { breaker: off }', '')
+  await using gateway = await openGateway({ config, clock })
+  expect(await (await beginToPay(gateway, request)).paying).toHaveProperty('refused')
+  expect((await send(gateway, request)).status).toBe(503)
+  upstream.answer = echo
+  clock.advance(61_000)
+  expect(await (await beginToPay(gateway, requestNumber(2))).paying).toHaveProperty('paid')
+  expect(await (await beginToPay(gateway, requestNumber(3))).paying).toHaveProperty('paid')
 })
 
 test.for([

@@ -147,6 +147,35 @@ test('a payment that is gone before the work began costs no work', async () => {
   await paying
 })
 
+test('a payment that the wallet has taken and does not find for a moment leaves its buyer a good token', async () => {
+  await using upstream = await openUpstream()
+  await using gateway = await openGateway({ config: sellsHeld(upstream.url) })
+  const said: HoldState[] = ['unknown', 'unknown']
+  gateway.wallet.afterTelling = () => {
+    gateway.wallet.saysOfHold = () => said.shift()
+    return outage()
+  }
+  const { paying, paymentHash } = await beginToPay(gateway, request)
+  const ended = await paying
+  if (!('paid' in ended)) throw new Error(ended.refused)
+  gateway.wallet.beforeTelling = outage
+  await expect.poll(() => said.length, soon).toBe(0)
+  const answer = await send(gateway, paid(request, ended.paid))
+  expect([answer.status, answer.headers['l402-payment']]).toEqual([200, 'spent'])
+  await expect.poll(() => heldStates(gateway, paymentHash), soon).toEqual(['settled', 'captured', 'settled'])
+})
+
+test('a payment that the wallet does not find for a moment is not left locked in', async () => {
+  await using upstream = await openUpstream()
+  await using gateway = await openGateway({ config: sellsHeld(upstream.url) })
+  const said: HoldState[] = ['accepted', 'unknown', 'unknown']
+  gateway.wallet.beforeTelling = () => (said.length > 0 ? outage() : Promise.resolve())
+  gateway.wallet.saysOfHold = () => said.shift()
+  const { paymentHash, paying } = await beginToPay(gateway, request)
+  expect(await paying).toHaveProperty('refused')
+  await expect.poll(() => heldStates(gateway, paymentHash), soon).toEqual(['cancelled', 'retryable', 'cancelled'])
+})
+
 test('a payment that the wallet took although it was to be let go leaves its buyer a good token', async () => {
   await using upstream = await openUpstream(answerWith(422))
   await using gateway = await openGateway({ config: sellsHeld(upstream.url) })

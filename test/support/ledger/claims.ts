@@ -161,6 +161,8 @@ function describeRetries(shared: Shared): void {
   test.for([
     ['before its time is not granted', second - 1, 'standing'],
     ['at its time is granted', second, 'claimed'],
+    ['when the clock was set back a little, is not granted', -50 * second, 'standing'],
+    ['when its time is further ahead than any wait, is granted: the clock was set back', -2 * hour, 'claimed'],
   ] as const)('after a failure %s', async ([, afterMs, kind]) => {
     const ledger = shared()
     const claim = makeClaim()

@@ -183,6 +183,15 @@ function describeReopening(shared: Shared): void {
     },
   )
 
+  test('to open again forgets that a refusal was delivered, since the result was not', async () => {
+    const ledger = shared()
+    const claim = await ended(ledger, 'refused')
+    await ledger.delivered(claim.paymentHash, later)
+    expect((await rowOf(ledger, claim)).job.firstDeliveredAtMs).toBe(later)
+    await ledger.reopen(claim.paymentHash, later, later + day)
+    expect((await rowOf(ledger, claim)).job.firstDeliveredAtMs).toBeUndefined()
+  })
+
   test.for(['captured', 'running'] as const)('to open again does not hold for one that is %s', async (state) => {
     const ledger = shared()
     const claim = await ended(ledger, state)
