@@ -23,6 +23,7 @@ test('clients that leave while their invoice is made take the place of an open i
   const leaving = Array.from({ length: 20 }, () => beginRequest(gateway, aRequest))
   await expect.poll(() => wallet.asked.length).toBe(20)
   for (const { leave } of leaving) leave()
+  await expect.poll(() => gateway.log.filter((line) => /"event":"request"/.test(line)).length).toBe(20)
   goOn.open()
 
   const answers = []
