@@ -125,7 +125,7 @@ describe('a number that is priced', () => {
 
   test('may be any', async (context) => {
     const random = makeRandom(runSeed)
-    const runs = scale(150, 10_000)
+    const runs = scale(150, 4_000)
     const counts = { sold: 0, refused: 0 }
     for (let run = 0; run < runs; run++)
       counts[await expectPrice(random.of(Object.keys(rates) as Path[]), anyNumber(random))]++
