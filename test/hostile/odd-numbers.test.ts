@@ -29,7 +29,10 @@ beforeAll(async () => {
     name: sum
     upstream: ${upstream.url}
     price: { sum: [{ per_unit: { of: n, rate: 1 } }, { per_unit: { of: m, rate: 1 } }] }`)
-  gateway = await openGateway({ config: `services:${services.join('')}\n`, logLevel: 'silent' })
+  gateway = await openGateway({
+    config: `lightning: { max_open_invoices: 100000 }\nservices:${services.join('')}\n`,
+    logLevel: 'silent',
+  })
 })
 afterAll(async () => {
   await gateway[Symbol.asyncDispose]()

@@ -20,7 +20,7 @@ beforeAll(async () => {
   GET /${name}/:text: { name: ${name}-path, upstream: "${upstream.url}", price: { per_char: { of: ":text", rate: 1, count: ${count} } } }
   GET /${name}-query: { name: ${name}-query, upstream: "${upstream.url}", price: { per_char: { of: "?text", rate: 1, count: ${count} } } }`
   gateway = await openGateway({
-    config: `services:${service('points', 'codepoints')}${service('units', 'utf16')}${service('bytes', 'bytes')}\n`,
+    config: `lightning: { max_open_invoices: 100000 }\nservices:${service('points', 'codepoints')}${service('units', 'utf16')}${service('bytes', 'bytes')}\n`,
     logLevel: 'silent',
   })
 })
