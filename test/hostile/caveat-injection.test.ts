@@ -78,15 +78,16 @@ async function buy(service: string, request: Sent): Promise<void> {
 describe.for(places)('a token for %s', ([service, place]) => {
   test('is for that alone, and works, whatever stands in the path', async (context) => {
     const random = makeRandom(runSeed)
-    const runs = scale(6, 300)
+    const runs = scale(3, 300)
     const texts = [...injections, ...Array.from({ length: runs }, () => anySegment(random))]
     for (const text of texts) await buy(service, { path: place(text) })
     tally(context, { kind: 'caveats', tried: texts.length, note: `seed ${runSeed}` })
   })
 
   test('and in the query', async (context) => {
-    tally(context, { kind: 'caveats', tried: injections.length })
-    for (const text of injections) await buy(service, { path: `${place('a')}?${text}` })
+    const inQuery = injections.slice(0, scale(4, injections.length))
+    tally(context, { kind: 'caveats', tried: inQuery.length })
+    for (const text of inQuery) await buy(service, { path: `${place('a')}?${text}` })
   })
 })
 
