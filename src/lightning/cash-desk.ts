@@ -8,6 +8,7 @@ import { createIssuer } from './issuer.ts'
 import { ManagedWallet } from './managed-wallet.ts'
 import { OpenInvoices } from './open-invoices.ts'
 import { SettlementConfirmation } from './settlements/confirm.ts'
+import { KeptInvoices } from './settlements/kept-invoices.ts'
 import { onlyWalletOf, SettlementTracker } from './settlements/tracker.ts'
 import { startWallets } from './start-wallets.ts'
 
@@ -72,14 +73,14 @@ export async function openCashDesk(options: CashDeskOptions, signal: AbortSignal
     clock,
     requireSettled,
   })
+  const resumes = (wallet: ManagedWallet) => tracker.resumes(wallet)
+  const kept = new KeptInvoices({ wallets, invoices, books, requireSettled, resumes, onTrouble })
+  const keeping = kept.follow(ending.signal)
   const close = async (): Promise<void> => {
     ending.abort()
     await tracker[Symbol.asyncDispose]()
-    // The others tell the next process by themselves what was paid meanwhile.
-    const forgetful = wallets.filter((managed) => !tracker.resumes(managed))
-    await books
-      .keepInvoices(forgetful.flatMap(({ name }) => invoices.kept(name)))
-      .catch((thrown: unknown) => onTrouble('keepInvoices', thrown))
+    await keeping
+    await kept.keep()
   }
   let closing: Promise<void> | undefined
   return {
