@@ -208,6 +208,7 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     adopt,
     shutdownGraceMs: () => selling.shutdown.graceMs,
     async release() {
+      await cashDesk[Symbol.asyncDispose]()
       await ledger[Symbol.asyncDispose]()
       await upstream[Symbol.asyncDispose]()
     },

@@ -182,9 +182,10 @@ function toIssue(error: ErrorObject, all: readonly ErrorObject[]): RequestIssue[
 function branchesOf(error: ErrorObject, all: readonly ErrorObject[]): ErrorObject[] {
   const { instancePath, schemaPath } = error
   const branches: ErrorObject[] = []
-  for (let at = all.indexOf(error) - 1; all[at]?.instancePath.startsWith(instancePath); at--) {
+  for (let at = all.indexOf(error) - 1; at >= 0; at--) {
     const each = all[at]
-    if (each?.instancePath === instancePath && each.schemaPath.startsWith(`${schemaPath}/`)) branches.unshift(each)
+    if (!each?.instancePath.startsWith(instancePath)) break
+    if (each.instancePath === instancePath && each.schemaPath.startsWith(`${schemaPath}/`)) branches.unshift(each)
   }
   return branches
 }

@@ -8,6 +8,7 @@ import { createIssuer } from './issuer.ts'
 import { ManagedWallet } from './managed-wallet.ts'
 import { OpenInvoices } from './open-invoices.ts'
 import { SettlementConfirmation } from './settlements/confirm.ts'
+import { KeptInvoices } from './settlements/kept-invoices.ts'
 import { onlyWalletOf, SettlementTracker } from './settlements/tracker.ts'
 import { startWallets } from './start-wallets.ts'
 
@@ -27,7 +28,10 @@ export interface CashDeskOptions {
   readonly random?: () => number
 }
 
-/** Where the money comes in: the wallets, the invoices they made, and what is known of payments. */
+/**
+ * Where the money comes in: the wallets, the invoices they made, and what is known of payments. Closed before the books:
+ * then it writes down for the next process what only this one knows. May be closed twice.
+ */
 export interface CashDesk extends AsyncDisposable {
   readonly issuer: InvoiceIssuer
   readonly settlement: SettlementCheck
@@ -69,18 +73,20 @@ export async function openCashDesk(options: CashDeskOptions, signal: AbortSignal
     clock,
     requireSettled,
   })
+  const resumes = (wallet: ManagedWallet) => tracker.resumes(wallet)
+  const kept = new KeptInvoices({ wallets, invoices, books, requireSettled, resumes, onTrouble })
+  const keeping = kept.follow(ending.signal)
+  const close = async (): Promise<void> => {
+    ending.abort()
+    await tracker[Symbol.asyncDispose]()
+    await keeping
+    await kept.keep()
+  }
+  let closing: Promise<void> | undefined
   return {
     issuer,
     settlement,
     openInvoices: () => invoices.counts(),
-    async [Symbol.asyncDispose]() {
-      ending.abort()
-      await tracker[Symbol.asyncDispose]()
-      // The others tell the next process by themselves what was paid meanwhile.
-      const forgetful = wallets.filter((managed) => !tracker.resumes(managed))
-      await books
-        .keepInvoices(forgetful.flatMap(({ name }) => invoices.kept(name)))
-        .catch((thrown: unknown) => onTrouble('keepInvoices', thrown))
-    },
+    [Symbol.asyncDispose]: () => (closing ??= close()),
   }
 }

@@ -59,7 +59,9 @@ describe('null where it is forbidden counts as absent', () => {
   test.for([1, 100, 5_000])('in each of %i items', (length) => {
     const given = conversation(length)
     const judged = plain(given)
-    expect(judged.ok && judged.value).toEqual({ input: Array(length).fill({ role: 'User', content: 'Hi' }) })
+    expect(judged.ok && judged.value).toEqual({
+      input: Array.from({ length }, () => ({ role: 'User', content: 'Hi' })),
+    })
   })
 })
 

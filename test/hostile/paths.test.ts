@@ -175,8 +175,8 @@ services:
 
   test('leads there where the upstream tells the hosts apart', async () => {
     await using upstream = await openUpstream(answerWith(200, 'ok'))
-    const config = split(upstream.url, ', headers: { Host: api.internal }', ', headers: { Host: static.internal }')
-    await using gateway = await openGateway({ config, logLevel: 'silent' })
+    const vhosts = split(upstream.url, ', headers: { Host: api.internal }', ', headers: { Host: static.internal }')
+    await using gateway = await openGateway({ config: vhosts, logLevel: 'silent' })
     using client = new LineClient(gateway.url)
     const request = 'POST /v1/make HTTP/1.1\r\nHost: static.example\r\nContent-Length: 0\r\n\r\n'
     expect((await client.send(request)).status).toBe(200)

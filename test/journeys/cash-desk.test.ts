@@ -6,7 +6,7 @@ import { paid, payFor, send } from '../support/buyer.ts'
 import { openGateway, type TestGateway } from '../support/gateway.ts'
 import { ScriptedWallet } from '../support/scripted-wallet.ts'
 import { makeShop } from '../support/shop.ts'
-import { openUpstream } from '../support/upstream.ts'
+import { echo, openUpstream } from '../support/upstream.ts'
 
 const sells = (upstream: string, lightning = '{}') => `
 lightning: ${lightning}
@@ -209,6 +209,25 @@ test('what was taken before stays taken, though settlement has to be known from 
   const again = await send(gateway, paid(request, payment))
   expect([again.status, again.headers['l402-payment']]).toEqual([200, 'replayed'])
 }, 20_000)
+
+test('a process that leaves work behind still hands over which invoices are open', { timeout: 30_000 }, async () => {
+  await using upstream = await openUpstream()
+  const wallet = new ScriptedWallet('elsewhere', { push: 'none', needsRef: true })
+  const config = `shutdown: { grace: 200ms }\n${sells(upstream.url, '{ require_settled: true }')}`
+  const before = await openGateway({ config, wallets: [wallet] })
+  const { invoice, token } = (await send(before, request)).json()
+  const other = { ...request, body: { prompt: 'a dog' } }
+  const working = await payFor(before, other, wallet)
+  upstream.answer = () => undefined
+  const given = send(before, paid(other, working)).catch(() => 'cut off')
+  await expect.poll(() => upstream.calls.length, soon).toBe(1)
+  await using gateway = await before.restart()
+  await given
+  upstream.answer = echo
+  const preimage = await wallet.pay(invoice)
+  const mine = () => send(gateway, { ...request, headers: { authorization: `L402 ${token}:${preimage}` } })
+  await expect.poll(async () => (await mine()).status, soon).toBe(200)
+})
 
 test('metrics tell of each wallet', async () => {
   await using upstream = await openUpstream()

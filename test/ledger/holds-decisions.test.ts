@@ -127,8 +127,8 @@ describe('the end of a payment', () => {
     expect((await statesOf(opened, offer))?.[0]).toBe(may ? to : from)
     // An end is the end.
     if (!may) return
-    for (const other of ['settled', 'cancelled'] as const) {
-      expect(await holds.conclude(offer.paymentHash, other)).toBe(false)
+    for (const last of ['settled', 'cancelled'] as const) {
+      expect(await holds.conclude(offer.paymentHash, last)).toBe(false)
     }
     expect(await holds.decideToCancel(offer.paymentHash)).toBe(false)
     expect(await holds.decideToSettle(offer.paymentHash, 'patience')).toBe(false)

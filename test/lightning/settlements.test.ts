@@ -279,6 +279,33 @@ test('what a wallet needs to find an open invoice again outlives an ordered rest
   expect(after.desk.openInvoices().get('main') ?? 0).toBe(0)
 })
 
+test('a process that is killed does not take with it what a paid buyer needs', { timeout: slow }, async () => {
+  const wallet = new ScriptedWallet('main', { push: 'none', needsRef: true })
+  const books = new MemoryBooks()
+  await using killed = await openDesk([wallet], { clock: systemClock, books, requireSettled: true })
+  const { bolt11, paymentHash } = await killed.issue()
+  await expect.poll(() => books.kept.length, soon).toBe(1)
+
+  // What the killed one writes from here on reaches nobody.
+  const found = new MemoryBooks()
+  found.kept = books.kept
+  await using after = await openDesk([wallet], { clock: systemClock, books: found, requireSettled: true })
+  await wallet.pay(bolt11)
+  expect(await after.desk.settlement.confirm(paymentHash)).toEqual({ kind: 'settled' })
+})
+
+test.for([
+  ['a preimage is proof enough', { needsRef: true }, { requireSettled: false }],
+  ['the payment hash is all it takes', { needsRef: false }, { requireSettled: true }],
+] as const)('challenges write nothing where %s', { timeout: slow }, async ([, what, settings]) => {
+  const books = new MemoryBooks()
+  const wallet = new ScriptedWallet('main', { push: 'none', ...what })
+  await using desk = await openDesk([wallet], { clock: systemClock, books, ...settings })
+  for (let challenge = 0; challenge < 5; challenge++) await desk.issue()
+  await new Promise((resolve) => setTimeout(resolve, 2_500))
+  expect(books.kept).toEqual([])
+})
+
 test('a payment that the wallet tells of again and again is one payment', async () => {
   const wallet = new ScriptedWallet('main')
   const whole = wallet.settlements.bind(wallet)

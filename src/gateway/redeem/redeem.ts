@@ -60,7 +60,8 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
     if (running) return await attach(gateway, redemption, running, hash)
     const record = await gateway.ledger.read(paymentHash)
     const situation = situationFor(gateway, redemption, record, hash, asMinted)
-    if (situation.kind !== 'claim' && situation.kind !== 'rebind') return await settle(gateway, redemption, situation)
+    if (situation.kind !== 'claim' && situation.kind !== 'rebind')
+      return await answerSituation(gateway, redemption, situation)
     if (isHead) throw new GatewayError('head_never_claims')
     const rebinds = situation.kind === 'rebind'
     if (!record) await confirmSettled(gateway, paymentHash)
@@ -99,7 +100,7 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
 /** Joins the run that is under way, unless the payment was withdrawn since: then it brings nothing any more. */
 async function attach(gateway: Gateway, redemption: Redemption, job: RunningJob, hash: string): Promise<RedeemOutcome> {
   const record = await gateway.ledger.read(redemption.token.paymentHash)
-  if (record && isWithdrawn(record)) return await settle(gateway, redemption, withdrawn(record))
+  if (record && isWithdrawn(record)) return await answerSituation(gateway, redemption, withdrawn(record))
   if (job.requestHash !== hash) return { kind: 'challenge', code: 'token_in_use' }
   if (redemption.method === 'HEAD') throw new GatewayError('head_never_claims')
   await keepRequest(gateway, redemption, job)
@@ -191,7 +192,7 @@ function situationFor(
   })
 }
 
-async function settle(
+async function answerSituation(
   gateway: Gateway,
   { token }: Redemption,
   situation: Exclude<Situation, { kind: 'claim' | 'rebind' }>,

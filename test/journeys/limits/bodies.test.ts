@@ -141,7 +141,12 @@ test('a body that comes byte by byte is the same body', async () => {
   const { socket, until } = await connectTo(gateway)
   const authorization = `Authorization: L402 ${payment.token}:${payment.preimage}`
   socket.write(headOf('/make', 'Transfer-Encoding: chunked', authorization, 'Connection: close'))
-  socket.write(`${[...body].map((byte) => `1\r\n${byte}\r\n`).join('')}0\r\n\r\n`)
+  socket.write(
+    `${body
+      .split('')
+      .map((byte) => `1\r\n${byte}\r\n`)
+      .join('')}0\r\n\r\n`,
+  )
   expect(await until(/never/)).toMatch(/^HTTP\/1.1 200 /)
   expect(upstream.calls.at(-1)?.body.toString()).toBe(body)
 })
