@@ -259,53 +259,6 @@ test('a preimage is enough unless somebody else may know it', async () => {
   expect(settlement.required('ab'.repeat(32))).toBe(true)
 })
 
-test('what a wallet needs to find an open invoice again outlives an ordered restart', async () => {
-  const clock = new TestClock()
-  const wallet = new ScriptedWallet('main', { clock, push: 'none', needsRef: true })
-  const books = new MemoryBooks()
-  const before = await openDesk([wallet], { clock, books, requireSettled: true })
-  const [paid, expired] = [await before.issue(), await before.issue(1_000n, 60)]
-  expect(books.kept).toHaveLength(0)
-  await before[Symbol.asyncDispose]()
-  expect(books.kept).toHaveLength(2)
-  await wallet.pay(paid.bolt11)
-
-  clock.advance(120_000)
-  await using after = await openDesk([wallet], { clock, books, requireSettled: true })
-  const { settlement } = after.desk
-  expect(await settlement.confirm(paid.paymentHash)).toEqual({ kind: 'settled' })
-  await expect.poll(() => books.settled.get(paid.paymentHash), soon).toMatchObject({ sold: { service: 'make' } })
-  expect(after.desk.issuer.walletOf(expired.paymentHash)).toBe('main')
-  expect(after.desk.openInvoices().get('main') ?? 0).toBe(0)
-})
-
-test('a process that is killed does not take with it what a paid buyer needs', { timeout: slow }, async () => {
-  const wallet = new ScriptedWallet('main', { push: 'none', needsRef: true })
-  const books = new MemoryBooks()
-  await using killed = await openDesk([wallet], { clock: systemClock, books, requireSettled: true })
-  const { bolt11, paymentHash } = await killed.issue()
-  await expect.poll(() => books.kept.length, soon).toBe(1)
-
-  // What the killed one writes from here on reaches nobody.
-  const found = new MemoryBooks()
-  found.kept = books.kept
-  await using after = await openDesk([wallet], { clock: systemClock, books: found, requireSettled: true })
-  await wallet.pay(bolt11)
-  expect(await after.desk.settlement.confirm(paymentHash)).toEqual({ kind: 'settled' })
-})
-
-test.for([
-  ['a preimage is proof enough', { needsRef: true }, { requireSettled: false }],
-  ['the payment hash is all it takes', { needsRef: false }, { requireSettled: true }],
-] as const)('challenges write nothing where %s', { timeout: slow }, async ([, what, settings]) => {
-  const books = new MemoryBooks()
-  const wallet = new ScriptedWallet('main', { push: 'none', ...what })
-  await using desk = await openDesk([wallet], { clock: systemClock, books, ...settings })
-  for (let challenge = 0; challenge < 5; challenge++) await desk.issue()
-  await new Promise((resolve) => setTimeout(resolve, 2_500))
-  expect(books.kept).toEqual([])
-})
-
 test('a payment that the wallet tells of again and again is one payment', async () => {
   const wallet = new ScriptedWallet('main')
   const whole = wallet.settlements.bind(wallet)
