@@ -9,6 +9,9 @@ import { foldCase } from '../pricing/look-alike.ts'
  *   addresses in any spelling are refused, and names that cannot be public.
  * - `dataUri: { mediaTypes: [...], maxBytes: n }`: a base64 data URI of one of the media types, whose decoded content
  *   has at most `maxBytes` bytes.
+ *
+ * `uniqueItems` is ours too: the compiler's own compares every item with every other, and cannot compare objects that
+ * have no prototype.
  */
 export function addKeywords(ajv: Ajv2020): void {
   ajv.addKeyword({
@@ -40,6 +43,16 @@ export function addKeywords(ajv: Ajv2020): void {
         return `must be a base64 data URI of ${mediaTypes.join(', ')} with at most ${maxBytes} bytes`
       },
     },
+  })
+  ajv.removeKeyword('uniqueItems')
+  ajv.addKeyword({
+    keyword: 'uniqueItems',
+    type: 'array',
+    schemaType: 'boolean',
+    errors: false,
+    validate: (wanted: boolean, items: readonly unknown[]) =>
+      !wanted || new Set(items.map(sameText)).size === items.length,
+    error: { message: 'must NOT have duplicate items' },
   })
   ajv.addKeyword({
     keyword: knownNamesKeyword,
@@ -78,6 +91,14 @@ export function caseVariants(names: readonly string[], value: object): string[] 
   const folded = new Set(names.map(foldCase))
   return Object.keys(value).filter((key) => !known.has(key) && folded.has(foldCase(key)))
 }
+
+/** The same text for values that are equal, whatever the order of their keys. */
+const sameText = (value: unknown): string =>
+  JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  )
 
 interface DataUriRule {
   readonly mediaTypes: readonly string[]

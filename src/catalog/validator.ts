@@ -1,6 +1,6 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
-import type { RequestIssue } from '../errors.ts'
+import { maxIssues, type RequestIssue } from '../errors.ts'
 import { foldCase } from '../pricing/look-alike.ts'
 import { addKeywords, caseVariants, closedKeyword, inheritedNames, knownNamesKeyword } from './keywords.ts'
 import { shapeSchema } from './shape-schema.ts'
@@ -11,9 +11,6 @@ export type Validation =
 
 /** Checks a value and fills in defaults. The value given is changed in place and must not be used afterwards. */
 export type Validator = (value: unknown) => Validation
-
-/** More issues than this help nobody. */
-const maxIssues = 32
 
 /** Compiles the schemas of one catalog. */
 export class SchemaCompiler {
@@ -30,6 +27,8 @@ export class SchemaCompiler {
       validateFormats: true,
       verbose: true,
       logger: false,
+      // As it is generated, every failing item behind a `$ref` copies the errors of all items before it.
+      code: { process: (code) => code.replace(/vErrors\.concat\(([\w.]+\.errors)\)/g, appended) },
     })
     addFormats.default(this.#ajv)
     addKeywords(this.#ajv)
@@ -42,6 +41,8 @@ export class SchemaCompiler {
     return (value) => runValidation(validate, value)
   }
 }
+
+const appended = '$1.reduce((all,each)=>{all.push(each);return all},vErrors)'
 
 /** `null` where the schema forbids it counts as absent, so it is taken out and the value judged again. */
 function runValidation(validate: ValidateFunction, value: unknown): Validation {
@@ -74,19 +75,39 @@ const pointerKeys = (pointer: string): string[] =>
 const child = (value: unknown, key: string): unknown =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined
 
+/** A large body can have an error in every item; they are looked through once. */
 function toIssues(errors: readonly ErrorObject[]): RequestIssue[] {
-  const alternatives = errors.filter(({ keyword }) => ['anyOf', 'oneOf', 'contains'].includes(keyword))
-  const insideAlternative = (error: ErrorObject) =>
-    alternatives.some((each) => each !== error && error.schemaPath.startsWith(`${each.schemaPath}/`))
+  const isInside = insideAlternatives(errors)
   const issues = new Map<string, RequestIssue>()
-  for (const error of errors) {
-    if (insideAlternative(error) || error.keyword === 'if') continue
-    for (const issue of toIssue(error, errors)) issues.set(`${issue.path}\n${issue.message}`, issue)
+  for (const [at, error] of errors.entries()) {
+    if (issues.size >= maxIssues) break
+    if (isInside(error) || error.keyword === 'if') continue
+    // What is wrong with the branches of an alternative stands right before it.
+    const before = errors.slice(Math.max(0, at - maxBranchErrors), at)
+    for (const issue of toIssue(error, before)) issues.set(`${issue.path}\n${issue.message}`, issue)
   }
   return [...issues.values()].slice(0, maxIssues)
 }
 
-function toIssue(error: ErrorObject, all: readonly ErrorObject[]): RequestIssue[] {
+const maxBranchErrors = 256
+
+/** Whether an error stands in a branch of an alternative that failed. There are no more places than in the schema. */
+function insideAlternatives(errors: readonly ErrorObject[]): (error: ErrorObject) => boolean {
+  const failed = new Set<string>()
+  for (const { keyword, schemaPath } of errors)
+    if (keyword === 'anyOf' || keyword === 'oneOf' || keyword === 'contains') failed.add(`${schemaPath}/`)
+  const known = new Map<string, boolean>()
+  return ({ schemaPath }) => {
+    let inside = known.get(schemaPath)
+    if (inside === undefined) {
+      inside = [...failed].some((place) => schemaPath.startsWith(place))
+      known.set(schemaPath, inside)
+    }
+    return inside
+  }
+}
+
+function toIssue(error: ErrorObject, before: readonly ErrorObject[]): RequestIssue[] {
   const path = jsonPath(error.instancePath)
   const params = error.params as Record<string, unknown>
   switch (error.keyword) {
@@ -120,7 +141,7 @@ function toIssue(error: ErrorObject, all: readonly ErrorObject[]): RequestIssue[
     }
     case 'anyOf':
     case 'oneOf': {
-      const branches = all.filter((each) => each !== error && each.schemaPath.startsWith(`${error.schemaPath}/`))
+      const branches = before.filter((each) => each.schemaPath.startsWith(`${error.schemaPath}/`))
       const same = branches.filter((each) => each.instancePath === error.instancePath).map((each) => each.message ?? '')
       return [
         { path, message: same.length > 0 ? [...new Set(same)].join(', or ') : 'matches none of the allowed forms' },

@@ -1,4 +1,4 @@
-import type { RequestIssue } from '../errors.ts'
+import { maxIssues, type RequestIssue } from '../errors.ts'
 import { absentAt, type FieldSource, type FieldValue, readField } from './field.ts'
 import { add, compare, parseDecimal, type Rational, whole, zero } from './rational.ts'
 import type { QuantitySpec } from './spec.ts'
@@ -19,8 +19,8 @@ export function measure(quantity: QuantitySpec, source: FieldSource): Measured {
     }
     for (const value of values) {
       const amount = quantity.kind === 'number' ? asNumber(value) : asCharacters(value, quantity.count)
-      if ('message' in amount) issues.push(amount)
-      else units = add(units, amount)
+      if (!('message' in amount)) units = add(units, amount)
+      else if (issues.push(amount) === maxIssues) return { ok: false, issues }
     }
   }
   issues.push(...outsideLimits(quantity, units))

@@ -8,8 +8,13 @@ export const zero: Rational = { num: 0n, den: 1n }
 
 export const whole = (value: bigint): Rational => ({ num: value, den: 1n })
 
-export const add = (a: Rational, b: Rational): Rational =>
-  a.den === b.den ? { num: a.num + b.num, den: a.den } : { num: a.num * b.den + b.num * a.den, den: a.den * b.den }
+/** Where one denominator is a multiple of the other it is the sum's, so that many decimals add up to no longer one. */
+export function add(a: Rational, b: Rational): Rational {
+  if (a.den === b.den) return { num: a.num + b.num, den: a.den }
+  if (a.den % b.den === 0n) return { num: a.num + b.num * (a.den / b.den), den: a.den }
+  if (b.den % a.den === 0n) return { num: a.num * (b.den / a.den) + b.num, den: b.den }
+  return { num: a.num * b.den + b.num * a.den, den: a.den * b.den }
+}
 
 export const multiply = (a: Rational, b: Rational): Rational => ({ num: a.num * b.num, den: a.den * b.den })
 

@@ -11,9 +11,6 @@ export interface StoredResult {
   read(position: number): Promise<Buffer>
 }
 
-/** How much is fetched from the ledger at a time. */
-const fetchBytes = 4 * frameBytes
-
 /** The answer as it still stands in memory after it was stored. */
 export function fromMemory(head: ResultHead, chunks: readonly Buffer[]): StoredResult {
   const body = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)
@@ -77,16 +74,12 @@ type FrameReader = (seq: number) => Promise<OpenedFrame>
 
 function frameReader(ledger: Pick<Ledger, 'frames'>, scope: FrameScope): FrameReader {
   const sealer = new Sealer({ ...scope, purpose: 'result' })
-  let fetched = new Map<number, Uint8Array>()
   return async (seq) => {
-    if (!fetched.has(seq)) {
-      const frames = await ledger.frames(scope.paymentHash, scope.epoch, seq, seq === 0 ? 1 : fetchBytes)
-      fetched = new Map(frames.map((frame) => [frame.seq, frame.sealed]))
-    }
-    const sealed = fetched.get(seq)
-    if (!sealed) throw unreadable(scope.jobId, `frame ${seq} is missing`)
+    // One at a time: what is fetched ahead stays in memory for as long as a slow client likes.
+    const [frame] = await ledger.frames(scope.paymentHash, scope.epoch, seq, 1)
+    if (frame?.seq !== seq) throw unreadable(scope.jobId, `frame ${seq} is missing`)
     try {
-      return sealer.open(seq, sealed)
+      return sealer.open(seq, frame.sealed)
     } catch (cause) {
       throw unreadable(scope.jobId, `frame ${seq} cannot be opened`, cause)
     }

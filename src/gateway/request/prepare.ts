@@ -1,5 +1,5 @@
 import type { BodyContract, Contract, FieldPath } from '../../catalog/service.ts'
-import { GatewayError, type RequestIssue } from '../../errors.ts'
+import { GatewayError, maxIssues, type RequestIssue } from '../../errors.ts'
 import type { FieldSource } from '../../pricing/field.ts'
 import { foldCase, foldParameter } from '../../pricing/look-alike.ts'
 import type { MediaType } from './media-type.ts'
@@ -192,7 +192,8 @@ function spellingIssues(
 const decoded = (params: ReadonlyMap<string, string>): ReadonlyMap<string, string> =>
   new Map([...params].map(([name, text]) => [name, decodeURIComponent(text)]))
 
-function invalid(issues: readonly RequestIssue[]): GatewayError {
+function invalid(found: readonly RequestIssue[]): GatewayError {
+  const issues = found.slice(0, maxIssues)
   const [first] = issues
   const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : ''
   return new GatewayError('invalid_request', `${first?.path} ${first?.message}${more}`, { issues })
