@@ -23,7 +23,7 @@ export function fromMemory(head: ResultHead, chunks: readonly Buffer[]): StoredR
     head,
     size: body.length,
     read: (position) => Promise.resolve(body.subarray(position)),
-    rest: () => fetched.clear(),
+    rest: () => undefined,
   }
 }
 
