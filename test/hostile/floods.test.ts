@@ -98,6 +98,8 @@ const walletCalls = () =>
   metric(/^turnpike_wallet_call_duration_seconds_count\{[^}]*operation="create"[^}]*\} ([0-9]+)$/gm)
 const challenges = () => metric(/^turnpike_challenges_total\{[^}]*\} ([0-9]+)$/gm)
 const openNow = () => metric(/^turnpike_open_invoices\{[^}]*\} ([0-9]+)$/gm)
+/** Of the gateway, all its threads. */
+const cpuSeconds = () => metric(/^process_cpu_seconds_total ([0-9.e+]+)$/gm)
 const memoryMiB = async () => (await metric(/^process_resident_memory_bytes ([0-9.e+]+)$/gm)) / 2 ** 20
 
 function rows(): Record<string, number> {
@@ -140,7 +142,7 @@ async function openBare(): Promise<{ readonly url: string } & Disposable> {
 
 async function under(what: string, options: Pick<FloodOptions, 'clients' | 'bodyBytes'>): Promise<Phase> {
   const tokens = kept.splice(0, count(phaseMs))
-  const before = { calls: await walletCalls(), challenges: await challenges(), rows: rows() }
+  const before = { cpu: await cpuSeconds(), calls: await walletCalls(), challenges: await challenges(), rows: rows() }
   const flooding = flood({ url: gateway.url, durationMs: phaseMs + 300, connections, ...options })
   await new Promise((resolve) => setTimeout(resolve, 300))
   const [times, counts] = await Promise.all([redeem(tokens), flooding])
@@ -155,9 +157,10 @@ async function under(what: string, options: Pick<FloodOptions, 'clients' | 'body
     challenges: (await challenges()) - before.challenges,
     rows: others.reduce((sum, name) => sum + Math.max(0, grown(name)), grown('payment') - tokens.length),
   }
+  const cpu = (await cpuSeconds()) - before.cpu
   const total = Object.values(counts).reduce((sum, each) => sum + each, 0)
   console.log(
-    `${what}: ${Math.round(total / (phaseMs / 1000))}/s ${JSON.stringify(counts)}; paid ${figures(times)}, after 1 s ${figures(later(times))}; wallet calls ${phase.walletCalls}, rows ${phase.rows}, ${(await memoryMiB()).toFixed(0)} MiB`,
+    `${what}: ${Math.round(total / (phaseMs / 1000))}/s ${JSON.stringify(counts)}; paid ${figures(times)}, after 1 s ${figures(later(times))}; the gateway used ${((100 * cpu) / (phaseMs / 1000)).toFixed(0)} % of a core; wallet calls ${phase.walletCalls}, rows ${phase.rows}, ${(await memoryMiB()).toFixed(0)} MiB`,
   )
   return phase
 }
