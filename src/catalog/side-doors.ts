@@ -33,8 +33,10 @@ export class SideDoors {
       if (config.upstream.origin !== upstream.origin || !contract.route.methods.includes(method)) return false
       if (key.host !== undefined && key.host !== config.key.host) return false
       folded ??= foldPath(path)
-      if (!matchPath(priced.folded, folded)) return false
-      return key.rest || !matchPath(priced.exact, path)
+      // A reader who normalises Unicode sees further segments in a parameter, where a strict one sees the priced path.
+      const isExact = matchPath(priced.exact, path) !== undefined
+      if (!isExact && !matchPath(priced.folded, folded)) return false
+      return key.rest || !isExact
     })
   }
 }
