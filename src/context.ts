@@ -264,7 +264,8 @@ function everyInterval(ms: number, run: () => Promise<void>): AsyncDisposable {
   }
 }
 
-function clientRules({ trustedProxies, access, limits }: Config): ClientRules {
+/** What a configuration says of clients. */
+export function clientRules({ trustedProxies, access, limits }: Config): ClientRules {
   const addresses = {
     canonical: canonicalAddress,
     isProxy: addressMatcher(trustedProxies?.from ?? []),

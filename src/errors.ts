@@ -109,15 +109,15 @@ export const errorCatalogue = {
 
 export type ErrorCode = keyof typeof errorCatalogue
 
+/** More issues than this in one answer help nobody. */
+export const maxIssues = 32
+
 /** One thing wrong with a request, by JSON path (`$.input[0].role`), query (`?style`) or path parameter (`:style`). */
 export interface RequestIssue {
   readonly path: string
   readonly message: string
   readonly allowed?: unknown
 }
-
-/** More issues than this help nobody. */
-export const maxIssues = 32
 
 export interface GatewayErrorOptions {
   readonly issues?: readonly RequestIssue[]

@@ -11,6 +11,9 @@ import { canonicalJson } from './canonical-json.ts'
  *   addresses in any spelling are refused, and names that cannot be public.
  * - `dataUri: { mediaTypes: [...], maxBytes: n }`: a base64 data URI of one of the media types, whose decoded content
  *   has at most `maxBytes` bytes.
+ *
+ * `uniqueItems` is ours too: the compiler's own compares every item with every other, and cannot compare objects that
+ * have no prototype.
  */
 export function addKeywords(ajv: Ajv2020): void {
   ajv.addKeyword({

@@ -34,8 +34,10 @@ export class SideDoors {
       // Who reads is asked for no work where that has to be posted; but many handlers take PUT as they take POST.
       if ((method === 'GET' || method === 'HEAD') && !contract.route.methods.includes(method)) return false
       folded ??= foldPath(path)
-      if (!matchPath(priced.folded, folded)) return false
-      return key.rest || !matchPath(priced.exact, path)
+      // A reader who normalises Unicode sees further segments in a parameter, where a strict one sees the priced path.
+      const isExact = matchPath(priced.exact, path) !== undefined
+      if (!isExact && !matchPath(priced.folded, folded)) return false
+      return key.rest || !isExact
     })
   }
 }

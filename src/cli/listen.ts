@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import type { Config } from '../config/config.ts'
 import type { ListenAddress } from '../config/scalars.ts'
+import type { Connections } from '../gateway/limits/connections.ts'
 import { CommandError, exitCodes } from './exit-codes.ts'
 import { readTlsFiles, watchTlsFiles } from './tls-files.ts'
 
@@ -17,6 +18,8 @@ export interface ListenOptions {
   /** Told of files that changed: taken up, or why not; then the earlier ones go on. */
   readonly onTlsChange?: (problem: unknown) => void
   readonly onUpgrade?: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void
+  /** How many there may be. */
+  readonly connections?: Connections
 }
 
 export interface Listener extends AsyncDisposable {
@@ -44,7 +47,14 @@ const maxHeaderBytes = 16 * 1024
 const tlsHandshakeTimeoutMs = 10_000
 
 /** Serves an app. @throws CommandError when the address cannot be listened on */
-export async function listen({ fetch, address, tls, onTlsChange, onUpgrade }: ListenOptions): Promise<Listener> {
+export async function listen({
+  fetch,
+  address,
+  tls,
+  onTlsChange,
+  onUpgrade,
+  connections,
+}: ListenOptions): Promise<Listener> {
   const listener = getRequestListener(fetch as Parameters<typeof getRequestListener>[0], {
     overrideGlobalObjects: false,
     errorHandler: () => badRequest(),
@@ -68,7 +78,11 @@ export async function listen({ fetch, address, tls, onTlsChange, onUpgrade }: Li
     if (draining) outgoing.shouldKeepAlive = false
     open.add(outgoing)
     lastAnswers.set(incoming.socket, outgoing)
-    outgoing.once('close', () => open.delete(outgoing))
+    const answered = connections?.busy(incoming.socket)
+    outgoing.once('close', () => {
+      open.delete(outgoing)
+      answered?.()
+    })
     void listener(incoming, outgoing)
   }
   const secure =
@@ -78,11 +92,13 @@ export async function listen({ fetch, address, tls, onTlsChange, onUpgrade }: Li
       onRequest,
     )
   const server: Server = secure ?? createServer(options, onRequest)
+  if (connections) admitOnly(server, connections)
   const upgraded = new Set<Duplex>()
   if (onUpgrade) {
     server.on('upgrade', (incoming, socket, head) => {
       // The connection is not free for anything else before the answer is out.
       if (isUnderWay(lastAnswers.get(socket))) return void socket.destroy()
+      connections?.busy(incoming.socket)
       upgraded.add(socket)
       socket.once('close', () => upgraded.delete(socket))
       onUpgrade(incoming, socket, head)
@@ -111,6 +127,15 @@ export async function listen({ fetch, address, tls, onTlsChange, onUpgrade }: Li
       clearTimeout(timer)
     },
   }
+}
+
+/** What is not admitted reaches neither TLS nor the parser. */
+function admitOnly(server: Server, connections: Connections): void {
+  const accept = server.listeners('connection') as ((this: Server, socket: Socket) => void)[]
+  server.removeAllListeners('connection')
+  server.on('connection', (socket: Socket) => {
+    if (connections.admit(socket)) for (const each of accept) each.call(server, socket)
+  })
 }
 
 export const formatAddress = ({ host, port }: ListenAddress): string =>

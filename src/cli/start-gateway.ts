@@ -5,11 +5,14 @@ import { createApp, createUpgradeListener, type Shop } from '../app.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Config } from '../config/config.ts'
 import type { Environment } from '../config/environment.ts'
-import { type Context, type ContextOptions, createContext } from '../context.ts'
+import { type Context, type ContextOptions, clientRules, createContext } from '../context.ts'
+import { Connections } from '../gateway/limits/connections.ts'
 import { Jobs } from '../gateway/redeem/jobs.ts'
+import { measureConnections } from '../telemetry/guard-metrics.ts'
 import type { Telemetry, TelemetryOptions } from '../telemetry/telemetry.ts'
 import { createTelemetry } from '../telemetry/telemetry.ts'
 import { formatAddress, listen } from './listen.ts'
+import { mostConnections, mostOpenFiles } from './most-connections.ts'
 
 export interface StartOptions {
   readonly config: Config
@@ -50,12 +53,25 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
   const readiness = new Readiness()
   let context: Context | undefined
   const shop: Shop = { sitePrefix: config.site.prefix, context: () => context }
+  const openFiles = mostOpenFiles()
+  const before = clientRules(config)
+  const taken = mostConnections(before.connections, openFiles)
+  if (taken < before.connections) telemetry.events.fewConnections(taken, before.connections)
+  const connections = new Connections({
+    rules() {
+      const rules = context?.gateway.settings.clients ?? before
+      return { ...rules, connections: mostConnections(rules.connections, openFiles) }
+    },
+    onClosed: (limit, which) => telemetry.events.connectionClosed(limit, which),
+  })
+  measureConnections(telemetry.metrics.registry, () => connections.size)
   const publicListener = await listen({
     fetch: createApp(shop).fetch,
     address: config.listen,
     tls: config.tls,
     onTlsChange: (problem) => telemetry.events.certificate(problem),
     onUpgrade: createUpgradeListener(shop),
+    connections,
   })
   opened.use(publicListener)
   const health = createHealthApp(readiness, telemetry.metrics.registry)

@@ -23,6 +23,8 @@ export interface ClientLimits {
   readonly challenges: Rate | undefined
   readonly unpaidBytes: Rate | undefined
   readonly unpaidBytesAtOnce: number
+  readonly connections: number
+  readonly connectionsPerClient: number | undefined
 }
 
 export interface TrustedProxies {
@@ -104,6 +106,18 @@ export const clientsShape = {
       unpaid_bytes_at_once: sizeBytes
         .describe('Bodies without a payment in memory at the same time, of all clients; 64 KiB of each do not count')
         .prefault('512MiB'),
+      connections: z
+        .int()
+        .min(16)
+        .max(1_000_000)
+        .describe('Connections of all clients at the same time; never more than half of the files that may be open')
+        .default(8192),
+      connections_per_client: z
+        .union([z.literal(['off', false]).transform(() => 'off' as const), z.int().min(1)], {
+          error: 'write a number such as `256`, or `off`',
+        })
+        .describe('Connections of one client at the same time; those of trusted proxies have no such limit')
+        .default(256),
     })
     .prefault({})
     .describe(
@@ -112,6 +126,8 @@ export const clientsShape = {
 }
 
 export const readRate = (rate: RateLimit | undefined): Rate | undefined => (rate === 'off' ? undefined : rate)
+
+export const readCount = (count: number | 'off'): number | undefined => (count === 'off' ? undefined : count)
 
 /** What a service does not say is the file's. */
 export function readRateLimits(own: RateLimitsInput | undefined, shared: RateLimitsInput | undefined): RequestLimits {

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { readRate } from './client-limits.ts'
+import { readCount, readRate } from './client-limits.ts'
 import type { Config, ServiceConfig } from './config.ts'
 import { shareLimits } from './limits.ts'
 import type { ConfigPath, Place } from './problem.ts'
@@ -42,6 +42,8 @@ export function complete(input: TopInput, parsed: readonly ServiceConfig[], fram
       challenges: readRate(input.limits.challenges),
       unpaidBytes: readRate(input.limits.unpaid_bytes),
       unpaidBytesAtOnce: input.limits.unpaid_bytes_at_once,
+      connections: input.limits.connections,
+      connectionsPerClient: readCount(input.limits.connections_per_client),
     },
     publicUrl: input.public_url?.replace(/\/$/, ''),
     contact: input.contact,

@@ -10,6 +10,7 @@ export const whole = (value: bigint): Rational => ({ num: value, den: 1n })
 
 /** Where one denominator divides the other it stays: a sum of decimals has no more digits than its longest one. */
 export function add(a: Rational, b: Rational): Rational {
+  if (a.den === b.den) return { num: a.num + b.num, den: a.den }
   if (a.den % b.den === 0n) return { num: a.num + b.num * (a.den / b.den), den: a.den }
   if (b.den % a.den === 0n) return { num: a.num * (b.den / a.den) + b.num, den: b.den }
   return { num: a.num * b.den + b.num * a.den, den: a.den * b.den }

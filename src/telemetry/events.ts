@@ -39,6 +39,10 @@ export interface Events extends WalletEvents, HoldEvents {
   queued(upstream: string, waitedMs: number): void
   /** A request was answered 429. */
   limited(limit: LimitName, service: string): void
+  /** A connection was one too many and was closed, or one that waited for a request was closed in its place. */
+  connectionClosed(limit: 'all' | 'client', which: 'new' | 'waiting'): void
+  /** Fewer connections are taken than the configuration says. */
+  fewConnections(taken: number, wanted: number): void
   /** Requests come through a proxy that the configuration does not name: limits per client do not tell them apart. */
   proxyNotTrusted(): void
   /** The files of our own TLS certificate changed. @param problem why they are not used; undefined when they are */

@@ -62,3 +62,14 @@ export function measureGuards(registry: Registry, { upstreams, disk }: GuardRead
     },
   })
 }
+
+export function measureConnections(registry: Registry, open: () => number): void {
+  new Gauge({
+    name: 'turnpike_connections_open',
+    help: 'Connections of clients that are open now',
+    registers: [registry],
+    collect() {
+      this.set(open())
+    },
+  })
+}

@@ -59,6 +59,11 @@ export class Metrics {
     'limit',
     'service',
   ])
+  readonly connectionsClosed = this.#counter(
+    'connections_closed_total',
+    'Connections closed since there were too many: `new` ones, or in their place those `waiting` for a request',
+    ['limit', 'which'],
+  )
   readonly ledgerErrors = this.#counter('ledger_errors_total', 'Ledger operations that failed', ['operation'])
   readonly paidWithoutResult = this.#counter('paid_without_result_total', 'Payments given up: the alert to set', [
     'service',

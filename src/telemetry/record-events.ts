@@ -3,11 +3,13 @@ import { recordHoldEvents } from './hold-metrics.ts'
 import type { Logger } from './logger.ts'
 import type { Metrics } from './metrics.ts'
 import { recordWalletEvents } from './record-wallet-events.ts'
+import { Seldom } from './seldom.ts'
 
 /** Events as log lines and metrics. */
 export function recordEvents(logger: Logger, metrics: Metrics): Events {
   const sats = (msat: bigint) => Number(msat) / 1000
   const facts = ({ service, jobId, epoch }: JobFacts) => ({ service, job: jobId, epoch })
+  const tooMany = { all: new Seldom(minuteMs), client: new Seldom(minuteMs) }
   return {
     ...recordWalletEvents(logger, metrics.wallets),
     ...recordHoldEvents(logger, metrics.holds),
@@ -87,6 +89,21 @@ export function recordEvents(logger: Logger, metrics: Metrics): Events {
     limited(limit, service) {
       metrics.limited.inc({ limit, service })
     },
+    connectionClosed(limit, which) {
+      metrics.connectionsClosed.inc({ limit, which })
+      const closed = tooMany[limit].count()
+      if (closed === 0) return
+      const whose =
+        limit === 'all' ? 'of all clients (`limits.connections`)' : 'of one client (`limits.connections_per_client`)'
+      logger.warn(
+        { event: 'connection_closed', limit, closed },
+        `there are too many connections ${whose}: some are closed`,
+      )
+    },
+    fewConnections(taken, wanted) {
+      const text = `the limit of open files leaves room for ${taken} connections, not for the ${wanted} of \`limits.connections\``
+      logger.warn({ event: 'few_connections', taken, wanted }, text)
+    },
     proxyNotTrusted() {
       const text =
         'a proxy in front names its clients in X-Forwarded-For, and `trusted_proxies` does not name the proxy: limits per client do not work'
@@ -134,5 +151,7 @@ export function recordEvents(logger: Logger, metrics: Metrics): Events {
 }
 
 const reason = (cause: unknown): string => (cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause))
+
+const minuteMs = 60_000
 
 const round = (ms: number): number => Math.round(ms * 100) / 100

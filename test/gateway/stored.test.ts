@@ -36,6 +36,24 @@ function flipped(frames: readonly Frame[], seq: number, at: number): Frame[] {
 
 const recordLarge = () => record({ chunks: cut(bytesOf(large), [65_536]) })
 
+test('what was fetched ahead of a client that keeps us waiting is forgotten, and fetched again', async () => {
+  const { ledger, record: row, preimage } = await recordLarge()
+  const asked: number[] = []
+  const counting: typeof ledger = {
+    frames(...from) {
+      asked.push(from[2])
+      return ledger.frames(...from)
+    },
+  }
+  const stored = await openStored(counting, row, preimage)
+  await stored.read(0)
+  await stored.read(frameSize)
+  expect(asked).toEqual([0, 2])
+  stored.rest()
+  expect((await stored.read(frameSize)).equals(bytesOf(large).subarray(frameSize, 2 * frameSize))).toBe(true)
+  expect(asked).toEqual([0, 2, 2])
+})
+
 describe('a stored answer', () => {
   test('is read when nothing was changed', async () => {
     const recorded = await recordLarge()

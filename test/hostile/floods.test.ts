@@ -1,5 +1,6 @@
+import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -16,8 +17,9 @@ import { type FloodCounts, type FloodOptions, flood } from './support/flood.ts'
  */
 const isLong = process.env.TURNPIKE_HOSTILE === 'long'
 const phaseMs = isLong ? 20_000 : 3_000
-const everyMs = 25
-const connections = 24
+const everyMs = 50
+/** Of a flood; each refusal waits for a quarter of a second, so many of them are needed to send much. */
+const connections = isLong ? 250 : 24
 const openInvoices = 400
 const request = { path: '/make', body: { prompt: 'a cat' } } as const
 
@@ -58,7 +60,10 @@ const kept: Payment[] = []
 
 async function payments(wanted: number): Promise<Payment[]> {
   const made: Payment[] = []
-  while (made.length < wanted) made.push(await payFor(gateway, request))
+  const pay = async (): Promise<void> => {
+    while (made.length < wanted) made.push(await payFor(gateway, request))
+  }
+  await Promise.all(Array.from({ length: 8 }, pay))
   return made
 }
 
@@ -93,6 +98,8 @@ const walletCalls = () =>
   metric(/^turnpike_wallet_call_duration_seconds_count\{[^}]*operation="create"[^}]*\} ([0-9]+)$/gm)
 const challenges = () => metric(/^turnpike_challenges_total\{[^}]*\} ([0-9]+)$/gm)
 const openNow = () => metric(/^turnpike_open_invoices\{[^}]*\} ([0-9]+)$/gm)
+/** Of the gateway, all its threads. */
+const cpuSeconds = () => metric(/^process_cpu_seconds_total ([0-9.e+]+)$/gm)
 const memoryMiB = async () => (await metric(/^process_resident_memory_bytes ([0-9.e+]+)$/gm)) / 2 ** 20
 
 function rows(): Record<string, number> {
@@ -114,9 +121,28 @@ interface Phase {
   readonly rows: number
 }
 
+/** What takes as long to refuse as the gateway, and does nothing else: what the flood itself costs this machine. */
+const bareServer = `require('node:http').createServer((incoming, outgoing) => {
+  incoming.resume()
+  setTimeout(() => outgoing.writeHead(429).end('{}'), 250)
+}).listen(Number(process.argv[1]), '127.0.0.1')`
+
+async function openBare(): Promise<{ readonly url: string } & Disposable> {
+  const port = await freePort()
+  const child = spawn(process.execPath, ['-e', bareServer, String(port)], { stdio: 'ignore' })
+  const url = `http://127.0.0.1:${port}`
+  const answers = () =>
+    fetch(url).then(
+      () => true,
+      () => false,
+    )
+  while (!(await answers())) await new Promise((resolve) => setTimeout(resolve, 50))
+  return { url, [Symbol.dispose]: () => void child.kill() }
+}
+
 async function under(what: string, options: Pick<FloodOptions, 'clients' | 'bodyBytes'>): Promise<Phase> {
   const tokens = kept.splice(0, count(phaseMs))
-  const before = { calls: await walletCalls(), challenges: await challenges(), rows: rows() }
+  const before = { cpu: await cpuSeconds(), calls: await walletCalls(), challenges: await challenges(), rows: rows() }
   const flooding = flood({ url: gateway.url, durationMs: phaseMs + 300, connections, ...options })
   await new Promise((resolve) => setTimeout(resolve, 300))
   const [times, counts] = await Promise.all([redeem(tokens), flooding])
@@ -131,9 +157,10 @@ async function under(what: string, options: Pick<FloodOptions, 'clients' | 'body
     challenges: (await challenges()) - before.challenges,
     rows: others.reduce((sum, name) => sum + Math.max(0, grown(name)), grown('payment') - tokens.length),
   }
+  const cpu = (await cpuSeconds()) - before.cpu
   const total = Object.values(counts).reduce((sum, each) => sum + each, 0)
   console.log(
-    `${what}: ${Math.round(total / (phaseMs / 1000))}/s ${JSON.stringify(counts)}; paid ${figures(times)}, after 1 s ${figures(later(times))}; wallet calls ${phase.walletCalls}, rows ${phase.rows}, ${(await memoryMiB()).toFixed(0)} MiB`,
+    `${what}: ${Math.round(total / (phaseMs / 1000))}/s ${JSON.stringify(counts)}; paid ${figures(times)}, after 1 s ${figures(later(times))}; the gateway used ${((100 * cpu) / (phaseMs / 1000)).toFixed(0)} % of a core; wallet calls ${phase.walletCalls}, rows ${phase.rows}, ${(await memoryMiB()).toFixed(0)} MiB`,
   )
   return phase
 }
@@ -144,11 +171,22 @@ describe('while nobody pays, those who have paid are served', { timeout: 300_000
   const perPhase = count(phaseMs)
 
   test('at a pace that is measured first', async () => {
-    kept.push(...(await payments(40 + 4 * perPhase)))
+    const begun = performance.now()
+    kept.push(...(await payments(40 + 5 * perPhase)))
     await redeem(kept.splice(0, 40))
     quiet = await redeem(kept.splice(0, perPhase))
-    console.log(`quiet: paid ${figures(quiet)}`)
+    console.log(
+      `${40 + 5 * perPhase} payments took ${((performance.now() - begun) / 1000 - phaseMs / 1000).toFixed(0)} s; load ${loadavg()[0]?.toFixed(1)}; quiet: paid ${figures(later(quiet))} after 1 s`,
+    )
     expect(quiet).toHaveLength(count(phaseMs))
+  })
+
+  test('while the same flood goes to somebody else on this machine, which is what to compare with', async () => {
+    using bare = await openBare()
+    const flooding = flood({ url: bare.url, durationMs: phaseMs, connections, clients: 'many', bodyBytes: 100 })
+    const [times, counts] = await Promise.all([redeem(kept.splice(0, perPhase)), flooding])
+    console.log(`a bare server floods: ${JSON.stringify(counts)}; paid ${figures(later(times))} after 1 s`)
+    expect(counts[429]).toBeGreaterThan(0)
   })
 
   test('one client floods: its challenges are those of its limit, and others buy', async () => {

@@ -132,6 +132,7 @@ describe('a free route with a star beside what is sold', () => {
     '/v1/%EF%BC%8Fmake',
     '/pub/v1/make',
     '/pub/V1/img/oil',
+    '/pub/v1/img/oil%EF%BC%8Findex.html',
   ])('does not lead there: %s', async (target) => {
     await using upstream = await openUpstream(answerWith(200, 'ok'))
     await using gateway = await openGateway({ config: config(upstream.url), logLevel: 'silent' })

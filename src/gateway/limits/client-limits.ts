@@ -6,10 +6,11 @@ import type { Gateway } from '../gateway.ts'
 import type { RequestScope } from '../scope.ts'
 import { type BucketRate, Buckets } from './buckets.ts'
 import { type AddressRules, clientPrefix, isOwnMachine } from './client-address.ts'
+import type { ConnectionRules } from './connections.ts'
 import { Turnstile } from './turnstile.ts'
 
 /** The rules of today's configuration. */
-export interface ClientRules {
+export interface ClientRules extends ConnectionRules {
   readonly addresses: AddressRules
   /** @param address canonical */
   readonly admits: (address: string) => boolean

@@ -53,7 +53,7 @@ export async function deliverStored(
       reach('data_delivered')
       return await finished(outgoing)
     }
-    if (!(await writePiece(outgoing, piece))) return false
+    if (!(await writePiece(outgoing, piece, stored))) return false
   }
   outgoing.end()
   return await finished(outgoing)
@@ -131,13 +131,22 @@ function headerOf(head: ResultHead, name: string): string | undefined {
   return undefined
 }
 
-/** Writes with back-pressure. @returns false when the client is gone */
-async function writePiece(outgoing: ServerResponse, piece: Uint8Array): Promise<boolean> {
+/** A client that has not taken a piece after this long is slow. */
+const slowMs = 1_000
+
+/**
+ * Writes with back-pressure.
+ * @param stored rests while the client is slow, so that it holds no more of our memory than the piece it is given
+ * @returns false when the client is gone
+ */
+async function writePiece(outgoing: ServerResponse, piece: Uint8Array, stored?: StoredResult): Promise<boolean> {
   if (outgoing.destroyed) return false
   const flowing = outgoing.write(piece)
   reach('data_delivered')
   if (flowing) return true
+  const timer = stored && setTimeout(() => stored.rest(), slowMs)
   await drained(outgoing)
+  clearTimeout(timer)
   return !outgoing.destroyed
 }
 

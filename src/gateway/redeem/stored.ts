@@ -9,6 +9,8 @@ export interface StoredResult {
   readonly size: number
   /** A piece of the body from `position` on; at least one byte where `position < size`. @throws LedgerError */
   read(position: number): Promise<Buffer>
+  /** Forgets what was fetched ahead: for a client that keeps us waiting. */
+  rest(): void
 }
 
 /** How much is fetched from the ledger at a time. */
@@ -17,7 +19,12 @@ const fetchBytes = 4 * frameBytes
 /** The answer as it still stands in memory after it was stored. */
 export function fromMemory(head: ResultHead, chunks: readonly Buffer[]): StoredResult {
   const body = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)
-  return { head, size: body.length, read: (position) => Promise.resolve(body.subarray(position)) }
+  return {
+    head,
+    size: body.length,
+    read: (position) => Promise.resolve(body.subarray(position)),
+    rest: () => undefined,
+  }
 }
 
 /**
@@ -32,19 +39,19 @@ export async function openStored(
 ): Promise<StoredResult> {
   const { job, paymentHash } = record
   const reader = frameReader(ledger, { jobId: job.id, paymentHash, epoch: job.epoch, salt: job.salt, preimage })
-  const first = await reader(0)
+  const first = await reader.open(0)
   const { head, inlineBody } = decodeHead(first.plain)
   if (inlineBody) return fromMemory(head, [inlineBody])
   const size = job.resultBytes ?? 0
   const read = async (position: number): Promise<Buffer> => {
     const seq = frameAt(position)
-    const { plain, last } = await reader(seq)
+    const { plain, last } = await reader.open(seq)
     // Which frame ends the body is sealed with it; what the row says is not.
     const end = (seq - 1) * frameBytes + plain.length
     if (last !== end >= size || end > size) throw unreadable(job.id, `frame ${seq} is not where the body ends`)
     return plain.subarray(position % frameBytes)
   }
-  return { head, size, read }
+  return { head, size, read, rest: () => reader.rest() }
 }
 
 /** The committed part of an answer that is still coming in. */
@@ -53,7 +60,7 @@ export function readCommitted(
   scope: FrameScope,
 ): (position: number) => Promise<Buffer> {
   const reader = frameReader(ledger, scope)
-  return async (position) => (await reader(frameAt(position))).plain.subarray(position % frameBytes)
+  return async (position) => (await reader.open(frameAt(position))).plain.subarray(position % frameBytes)
 }
 
 /** Follows an answer while it comes in: from memory where that still has the place, else from the ledger. */
@@ -73,23 +80,29 @@ export interface FrameScope {
   readonly preimage: string
 }
 
-type FrameReader = (seq: number) => Promise<OpenedFrame>
+interface FrameReader {
+  open(seq: number): Promise<OpenedFrame>
+  rest(): void
+}
 
 function frameReader(ledger: Pick<Ledger, 'frames'>, scope: FrameScope): FrameReader {
   const sealer = new Sealer({ ...scope, purpose: 'result' })
   let fetched = new Map<number, Uint8Array>()
-  return async (seq) => {
-    if (!fetched.has(seq)) {
-      const frames = await ledger.frames(scope.paymentHash, scope.epoch, seq, seq === 0 ? 1 : fetchBytes)
-      fetched = new Map(frames.map((frame) => [frame.seq, frame.sealed]))
-    }
-    const sealed = fetched.get(seq)
-    if (!sealed) throw unreadable(scope.jobId, `frame ${seq} is missing`)
-    try {
-      return sealer.open(seq, sealed)
-    } catch (cause) {
-      throw unreadable(scope.jobId, `frame ${seq} cannot be opened`, cause)
-    }
+  return {
+    async open(seq) {
+      if (!fetched.has(seq)) {
+        const frames = await ledger.frames(scope.paymentHash, scope.epoch, seq, seq === 0 ? 1 : fetchBytes)
+        fetched = new Map(frames.map((frame) => [frame.seq, frame.sealed]))
+      }
+      const sealed = fetched.get(seq)
+      if (!sealed) throw unreadable(scope.jobId, `frame ${seq} is missing`)
+      try {
+        return sealer.open(seq, sealed)
+      } catch (cause) {
+        throw unreadable(scope.jobId, `frame ${seq} cannot be opened`, cause)
+      }
+    },
+    rest: () => fetched.clear(),
   }
 }
 

@@ -1,4 +1,4 @@
-import { createHash, hash } from 'node:crypto'
+import { createHash, type Hash, hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../../errors.ts'
 import type { BodyAllowance } from '../limits/unpaid-body.ts'
@@ -35,17 +35,22 @@ export async function readBody(
   if (framing.kind === 'none') return { bytes: Buffer.alloc(0), sha256: sha256OfNothing }
   if (framing.kind === 'length' && framing.bytes > maxBytes) throw tooLarge(maxBytes)
   if (framing.kind === 'length') allowance?.declared(framing.bytes)
-  const chunks = await collect(incoming, maxBytes, allowance)
-  const [only = Buffer.alloc(0), ...more] = chunks
-  if (more.length === 0) return { bytes: only, sha256: hash('sha256', only, 'hex') }
-  const hasher = createHash('sha256')
-  for (const chunk of chunks) hasher.update(chunk)
-  return { bytes: Buffer.concat(chunks), sha256: hasher.digest('hex') }
+  return await collect(incoming, maxBytes, allowance)
 }
 
-function collect(incoming: IncomingMessage, maxBytes: number, allowance: BodyAllowance | undefined): Promise<Buffer[]> {
+function collect(incoming: IncomingMessage, maxBytes: number, allowance: BodyAllowance | undefined): Promise<ReadBody> {
   return new Promise((resolve, reject) => {
     const pieces = new Pieces()
+    let first: Buffer | undefined
+    // A large body is hashed piece by piece, so that nobody waits for all of it; one that came in one is done at once.
+    let hasher: Hash | undefined
+    const whole = (): ReadBody => {
+      const all = pieces.take()
+      const [only = Buffer.alloc(0)] = all
+      return hasher
+        ? { bytes: Buffer.concat(all), sha256: hasher.digest('hex') }
+        : { bytes: only, sha256: hash('sha256', only, 'hex') }
+    }
     let length = 0
     const begunMs = performance.now()
     const pace = setInterval(() => {
@@ -58,7 +63,7 @@ function collect(incoming: IncomingMessage, maxBytes: number, allowance: BodyAll
       clearInterval(pace)
       incoming.off('data', onData).off('end', onEnd).off('close', onClose)
       if (error !== undefined) reject(error)
-      else resolve(pieces.take())
+      else resolve(whole())
     }
     const onData = (chunk: Buffer): void => {
       length += chunk.length
@@ -66,6 +71,8 @@ function collect(incoming: IncomingMessage, maxBytes: number, allowance: BodyAll
       try {
         allowance?.received(chunk.length)
         pieces.add(chunk)
+        if (first) hasher = (hasher ?? createHash('sha256').update(first)).update(chunk)
+        else first = chunk
       } catch (refused) {
         finish(refused)
       }

@@ -206,12 +206,11 @@ function spellingIssues(
 const decoded = (params: ReadonlyMap<string, string>): ReadonlyMap<string, string> =>
   new Map([...params].map(([name, text]) => [name, decodeURIComponent(text)]))
 
-function invalid(issues: readonly RequestIssue[]): GatewayError {
+function invalid(found: readonly RequestIssue[]): GatewayError {
+  const issues = found.slice(0, maxIssues)
   const [first] = issues
   const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : ''
-  return new GatewayError('invalid_request', `${first?.path} ${first?.message}${more}`, {
-    issues: issues.slice(0, maxIssues),
-  })
+  return new GatewayError('invalid_request', `${first?.path} ${first?.message}${more}`, { issues })
 }
 
 function unsupported(accepted: readonly string[]): GatewayError {
