@@ -91,7 +91,7 @@ async function answer(
   if (error.code === 'ledger_unavailable') gateway.events.ledgerFailed('request', error.cause)
   // After the head was sent, only a broken connection can still say that the answer is not whole.
   if (outgoing.headersSent) outgoing.destroy()
-  else if (!outgoing.destroyed) sendProblem(incoming, outgoing, scope, gateway.settings, error)
+  else if (!outgoing.destroyed) sendProblem(incoming, outgoing, scope, gateway, error)
 }
 
 function notReady(c: C): Response {

@@ -8,7 +8,7 @@ import {
   type RequestIssue,
 } from '../errors.ts'
 import { LedgerError } from '../ports/ledger.ts'
-import type { GatewaySettings } from './gateway.ts'
+import type { Gateway, GatewaySettings } from './gateway.ts'
 import type { RequestScope } from './scope.ts'
 
 /** The only place where answers of our own are built. */
@@ -66,7 +66,7 @@ export function sendProblem(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   scope: RequestScope,
-  settings: GatewaySettings,
+  { settings, use }: Pick<Gateway, 'settings' | 'use'>,
   error: GatewayError,
 ): void {
   const { code, status, options } = error
@@ -92,7 +92,13 @@ export function sendProblem(
     ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
     ...commonHeaders(scope, money?.status),
   })
-  endUnread(incoming, outgoing, incoming.method === 'HEAD' ? undefined : text)
+  const isPaid = scope.genuine && code !== 'rate_limited'
+  endUnread(
+    incoming,
+    outgoing,
+    incoming.method === 'HEAD' ? undefined : text,
+    () => isPaid || mayDiscard(use, incoming),
+  )
 }
 
 /** What a client wrote may stand in it, and is not sent back at any length. */
@@ -108,11 +114,26 @@ const briefly = ({ path, message, ...rest }: RequestIssue): RequestIssue => ({
 /** A client that is sending still has this long to notice an answer. */
 const lingerMs = 1_000
 
+/** What is thrown away so takes time from those who are served. */
+const discardRate = { amount: 16 * 2 ** 20, perMs: 4_000 }
+const unknownBytes = 2 ** 20
+
+/** Whether the rest of a refused body may be read, so that a client which sends all of it first sees why. */
+function mayDiscard({ discarded }: Gateway['use'], { headers }: IncomingMessage): boolean {
+  return discarded.take('', Number(headers['content-length'] ?? unknownBytes), discardRate) === 0
+}
+
 /**
  * Ends an answer whose request may not have been read whole. To close a connection with unread bytes on it would break
- * it off, and the client might never see the answer; so what comes is thrown away for a moment first.
+ * it off, and the client might never see the answer; so what comes is thrown away for a moment first, or left unread for
+ * that moment.
  */
-function endUnread(incoming: IncomingMessage, outgoing: ServerResponse, text: string | undefined): void {
+function endUnread(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  text: string | undefined,
+  mayDiscardRest: () => boolean,
+): void {
   if (text === undefined || !isComing(incoming)) {
     outgoing.end(text)
     return
@@ -123,7 +144,8 @@ function endUnread(incoming: IncomingMessage, outgoing: ServerResponse, text: st
     outgoing.end()
   }
   const timer = setTimeout(end, lingerMs)
-  incoming.once('end', end).once('close', end).resume()
+  incoming.once('end', end).once('close', end)
+  if (mayDiscardRest()) incoming.resume()
 }
 
 /** Whether more of the body may come. */

@@ -35,6 +35,8 @@ export class ClientUse {
   heldBytes = 0
   /** The same of bodies that belong to payments, by payment hash. */
   readonly paidBytes = new Map<string, number>()
+  /** Bytes of refused bodies that were read all the same, of all clients together. */
+  readonly discarded: Buckets
   /** Refusals that are not answered yet, on purpose. */
   waitingRefusals = 0
   /** Whether it was said already that a proxy is not trusted. */
@@ -46,6 +48,7 @@ export class ClientUse {
     this.unpaidBytes = buckets()
     this.clients = buckets()
     this.tokens = buckets()
+    this.discarded = new Buckets(1, () => clock.monotonicMs())
   }
 }
 

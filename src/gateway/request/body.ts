@@ -62,8 +62,10 @@ function collect(incoming: IncomingMessage, maxBytes: number, allowance: BodyAll
     const finish = (error?: unknown): void => {
       clearInterval(pace)
       incoming.off('data', onData).off('end', onEnd).off('close', onClose)
-      if (error !== undefined) reject(error)
-      else resolve(whole())
+      if (error === undefined) return resolve(whole())
+      // Without a listener it would go on flowing, to nowhere.
+      incoming.pause()
+      reject(error)
     }
     const onData = (chunk: Buffer): void => {
       length += chunk.length
