@@ -95,7 +95,7 @@ export class RevisionStore implements Revisions<Service> {
     const under = this.#keeping.get(rev)
     if (under) return under
     // A request that began under longer-lived tokens may come after they were shortened.
-    const lastSoldUntil = Math.max(this.#ahead(), until)
+    const lastSoldUntil = Math.max(this.#ahead(), until + aheadSeconds)
     const keeping = this.#options.ledger
       .saveRevisions([{ rev, definition: entry.definition, lastSoldUntil }])
       .then(() => {

@@ -59,6 +59,18 @@ describe('an invoice whose wallet lets it be paid for a day', () => {
     expect([answer.status, answer.headers['l402-payment']]).toEqual([200, 'spent'])
   })
 
+  test('is sold with without a write for each challenge', async () => {
+    const wallet = new ScriptedWallet('slow', { clock })
+    wallet.expirySeconds = 24 * 3600
+    await using slow = await openGateway({ config: config(upstream.url), clock, wallets: [wallet] })
+    const writes = vi.spyOn(slow.running.context.ledger, 'saveRevisions')
+    for (let challenge = 0; challenge < 20; challenge++) {
+      expect((await send(slow, aRequest)).status).toBe(402)
+      clock.advance(2_000)
+    }
+    expect(writes.mock.calls.length).toBe(1)
+  })
+
   test('is not sold with where that is more than a year', async () => {
     const wallet = new ScriptedWallet('forever', { clock })
     wallet.expirySeconds = 2 ** 32 - 1
