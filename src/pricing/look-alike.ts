@@ -11,9 +11,12 @@ export const foldKey = (name: string): string => foldCase(upToNul(name))
 
 const upToNul = (name: string): string => name.split('\0', 1)[0] ?? ''
 
-/** The same for parameters of queries and forms: PHP and qs read `steps[]`, `steps[0]` and ` steps` into `steps`. */
+/**
+ * The same for parameters of queries and forms: PHP and qs read `steps[]`, `steps[0]` and ` steps` into `steps`, and readers
+ * that trim take `steps ` for it, which PHP reads as `steps_`.
+ */
 export const foldParameter = (name: string): string =>
-  foldKey(name.trimStart().replace(/\[.*$/s, '').replace(/[. ]/g, '_'))
+  foldKey(name.trim().replace(/\[.*$/s, '').replace(/[. ]/g, '_').replace(/_+$/, ''))
 
 /**
  * The form of a path that routers see which ignore case, trailing slashes, dots or spaces, or which normalise Unicode,

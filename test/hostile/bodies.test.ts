@@ -277,6 +277,7 @@ describe('another spelling of a priced name or value', () => {
     '?a=1&quality=high',
     '?QUALITY=high',
     '?quality[]=high',
+    '?quality+=high',
     '?%71uality=high',
     '?quality',
     '?a;quality=high',
@@ -291,7 +292,7 @@ describe('another spelling of a priced name or value', () => {
     expect(other.status).toBe(402)
   })
 
-  test.for(['\u017fteps', 'STEPS', 'quality[]', 'Quality'])('in a form is refused: %s', async (name, context) => {
+  test.for(['\u017fteps', 'STEPS', 'quality[]', 'Quality', 'quality ', 'quality_'])('in a form is refused: %s', async (name, context) => {
     tally(context, { kind: 'bodies', tried: 1 })
     const part = (each: string, value: string) =>
       `--b\r\nContent-Disposition: form-data; name="${each}"\r\n\r\n${value}\r\n`
