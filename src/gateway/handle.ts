@@ -59,7 +59,7 @@ export async function handle(
   const allowance = owner
     ? paidBody(gateway, outgoing, service, owner.token, limits.maxBytes)
     : unpaidBody(gateway, outgoing, scope, service)
-  const request = await readRequest(scope, incoming, target, { ...limits, allowance })
+  const request = await readRequest(scope, incoming, target, { ...limits, allowance, turns: gateway.use.reading })
   const reason = owner ? await spend(gateway, incoming, outgoing, scope, owner, request) : reasonOf(verdict)
   if (!reason) return
   // From here on the answer is about a new payment; the one that came covers nothing.

@@ -40,6 +40,7 @@ export async function quoteRequest(
     maxBytes: contract.maxBodyBytes,
     contract,
     allowance: countedBody(gateway, outgoing, scope, service),
+    turns: gateway.use.reading,
   })
   const judge = () => quote(contract, { ...request.parts, params })
   const { price } = await judgeUnpaid(gateway, outgoing, scope, request.parts.body.length, judge)

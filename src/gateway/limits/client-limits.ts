@@ -3,6 +3,7 @@ import { GatewayError } from '../../errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { LimitName } from '../../telemetry/events.ts'
 import type { Gateway } from '../gateway.ts'
+import { ReadingTurns } from '../request/reading-turns.ts'
 import type { RequestScope } from '../scope.ts'
 import { type BucketRate, Buckets } from './buckets.ts'
 import { type AddressRules, clientPrefix, isOwnMachine } from './client-address.ts'
@@ -29,6 +30,8 @@ export class ClientUse {
   readonly unpaidBytes: Buckets
   readonly clients: Buckets
   readonly tokens: Buckets
+  /** For bodies that come in. */
+  readonly reading = new ReadingTurns()
   /** For large bodies without a payment. */
   readonly turnstile = new Turnstile()
   /** Bytes of bodies without a payment that are in memory now. */

@@ -4,6 +4,7 @@ import { GatewayError } from '../../errors.ts'
 import type { BodyAllowance } from '../limits/unpaid-body.ts'
 import { readFraming } from './framing.ts'
 import { Pieces } from './pieces.ts'
+import type { ReadingTurns } from './reading-turns.ts'
 
 /** A request body, read whole. */
 export interface ReadBody {
@@ -29,16 +30,22 @@ const sha256OfNothing = hash('sha256', '', 'hex')
 export async function readBody(
   incoming: IncomingMessage,
   maxBytes: number,
+  turns: ReadingTurns,
   allowance?: BodyAllowance,
 ): Promise<ReadBody> {
   const framing = readFraming(incoming)
   if (framing.kind === 'none') return { bytes: Buffer.alloc(0), sha256: sha256OfNothing }
   if (framing.kind === 'length' && framing.bytes > maxBytes) throw tooLarge(maxBytes)
   if (framing.kind === 'length') allowance?.declared(framing.bytes)
-  return await collect(incoming, maxBytes, allowance)
+  return await collect(incoming, maxBytes, turns, allowance)
 }
 
-function collect(incoming: IncomingMessage, maxBytes: number, allowance: BodyAllowance | undefined): Promise<ReadBody> {
+function collect(
+  incoming: IncomingMessage,
+  maxBytes: number,
+  turns: ReadingTurns,
+  allowance: BodyAllowance | undefined,
+): Promise<ReadBody> {
   return new Promise((resolve, reject) => {
     const pieces = new Pieces()
     let first: Buffer | undefined
@@ -61,6 +68,7 @@ function collect(incoming: IncomingMessage, maxBytes: number, allowance: BodyAll
     }, paceEveryMs)
     const finish = (error?: unknown): void => {
       clearInterval(pace)
+      turns.leave(incoming)
       incoming.off('data', onData).off('end', onEnd).off('close', onClose)
       if (error === undefined) return resolve(whole())
       // Without a listener it would go on flowing, to nowhere.
@@ -75,6 +83,7 @@ function collect(incoming: IncomingMessage, maxBytes: number, allowance: BodyAll
         pieces.add(chunk)
         if (first) hasher = (hasher ?? createHash('sha256').update(first)).update(chunk)
         else first = chunk
+        turns.read(incoming, chunk.length)
       } catch (refused) {
         finish(refused)
       }

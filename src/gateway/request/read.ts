@@ -11,6 +11,7 @@ import { clientFacts, headerLines } from './headers.ts'
 import { readMediaType } from './media-type.ts'
 import { checkBoundary, hashMultipart } from './multipart.ts'
 import { checkMediaType, type RequestParts } from './prepare.ts'
+import type { ReadingTurns } from './reading-turns.ts'
 import type { Target } from './target.ts'
 
 /** A request read whole, with everything a token is bound by. */
@@ -29,6 +30,7 @@ export interface BodyLimits {
   readonly contract: Contract
   /** Undefined for a body that belongs to a payment. */
   readonly allowance: BodyAllowance | undefined
+  readonly turns: ReadingTurns
 }
 
 /**
@@ -39,7 +41,7 @@ export async function readRequest(
   scope: RequestScope,
   incoming: IncomingMessage,
   target: Target,
-  { maxBytes, contract, allowance }: BodyLimits,
+  { maxBytes, contract, allowance, turns }: BodyLimits,
 ): Promise<WholeRequest> {
   const method = incoming.method ?? 'GET'
   const encoding = incoming.headers['content-encoding']
@@ -48,7 +50,7 @@ export async function readRequest(
   }
   const mediaType = readMediaType(headerLines(incoming, 'content-type'))
   checkMediaType(contract.body, mediaType)
-  const body = await scope.wait(readBody(incoming, contract.body.kind === 'none' ? 0 : maxBytes, allowance))
+  const body = await scope.wait(readBody(incoming, contract.body.kind === 'none' ? 0 : maxBytes, turns, allowance))
   const isForm = mediaType.essence === 'multipart/form-data'
   const binding: Binding = {
     method: method === 'HEAD' ? 'GET' : method,
