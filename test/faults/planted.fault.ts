@@ -114,9 +114,9 @@ const planted: readonly Planted[] = [
     changes: [
       {
         file: 'src/gateway/hold/hold-desk.ts',
-        was: '    const patientUntilMs = acceptedAtMs',
+        was: '    const patientUntilMs = Math.min(',
         becomes:
-          '    await wallet.settleHold(paymentHash, credential.preimage, this.#closing.signal)\n    const patientUntilMs = acceptedAtMs',
+          '    await wallet.settleHold(paymentHash, credential.preimage, this.#closing.signal)\n    const patientUntilMs = Math.min(',
       },
     ],
     breaks: /P8/,
