@@ -57,6 +57,14 @@ export function addKeywords(ajv: Ajv2020): void {
     error: { message: 'must not have the same item twice' },
   })
   ajv.addKeyword({
+    keyword: allowedKeyword,
+    schemaType: 'array',
+    errors: false,
+    validate: (allowed: readonly unknown[], value: unknown) =>
+      allowed.some((each) => canonicalJson(each) === canonicalJson(value)),
+    error: { message: 'is not one of the allowed values' },
+  })
+  ajv.addKeyword({
     keyword: knownNamesKeyword,
     type: 'object',
     schemaType: 'array',
@@ -73,6 +81,9 @@ export function addKeywords(ajv: Ajv2020): void {
     error: { message: 'has a field that is not one of this service' },
   })
 }
+
+/** Stands for `const` and `enum` with objects: for ajv an object without a prototype is equal to no other one. */
+export const allowedKeyword = 'x-turnpike-allowed'
 
 /**
  * Stands beside `unevaluatedProperties: false`: ajv looks names up in a plain object there, so that in schemas with

@@ -1,4 +1,4 @@
-import { closedKeyword, knownNamesKeyword } from './keywords.ts'
+import { allowedKeyword, closedKeyword, knownNamesKeyword } from './keywords.ts'
 
 /**
  * A request schema as the operator wrote it → the schema that is enforced: object schemas also refuse keys that are
@@ -58,6 +58,12 @@ function shapeInside(schema: Schema, shaping: Shaping): Schema {
             keyword,
             Array.isArray(value) ? value.map((each) => (isSchema(each) ? shapeInside(each, shaping) : each)) : value,
           ]
+        case 'const':
+          return hasObject(value) ? [allowedKeyword, [value]] : [keyword, value]
+        case 'enum':
+          return hasObject(value) ? [allowedKeyword, value] : [keyword, value]
+        case 'not':
+        case 'contains':
         case 'if':
         case 'then':
         case 'else':
@@ -68,6 +74,9 @@ function shapeInside(schema: Schema, shaping: Shaping): Schema {
     }),
   )
 }
+
+const hasObject = (value: unknown): boolean =>
+  Array.isArray(value) ? value.some(hasObject) : typeof value === 'object' && value !== null
 
 /** The property names that a schema and what it refers to give to one value. */
 function knownNames(schema: unknown, root: unknown, visited: Set<unknown>): Set<string> {

@@ -2,7 +2,14 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.
 import addFormats from 'ajv-formats'
 import { maxIssues, type RequestIssue } from '../errors.ts'
 import { foldCase } from '../pricing/look-alike.ts'
-import { addKeywords, caseVariants, closedKeyword, inheritedNames, knownNamesKeyword } from './keywords.ts'
+import {
+  addKeywords,
+  allowedKeyword,
+  caseVariants,
+  closedKeyword,
+  inheritedNames,
+  knownNamesKeyword,
+} from './keywords.ts'
 import { shapeSchema } from './shape-schema.ts'
 
 export type Validation =
@@ -159,6 +166,8 @@ function toIssue(error: ErrorObject, all: readonly ErrorObject[]): RequestIssue[
     }
     case 'enum':
       return [{ path, message: 'is not one of the allowed values', allowed: params.allowedValues }]
+    case allowedKeyword:
+      return [{ path, message: 'is not one of the allowed values', allowed: error.schema }]
     case 'const':
       return [{ path, message: 'is not the allowed value', allowed: [params.allowedValue] }]
     case 'contains': {
