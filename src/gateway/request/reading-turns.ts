@@ -13,12 +13,12 @@ export class ReadingTurns {
   #bytes = 0
   /** Paused, the one that waits for longest first. */
   readonly #waiting = new Set<IncomingMessage>()
-  #next: NodeJS.Immediate | undefined
+  #isScheduled = false
 
   /** A piece of a body was read; pauses the request if it is not its turn any more. */
   read(incoming: IncomingMessage, bytes: number): void {
     this.#bytes += bytes
-    this.#next ??= setImmediate(() => this.#turn())
+    this.#schedule()
     if (this.#bytes <= bytesPerTurn) return
     incoming.pause()
     this.#waiting.add(incoming)
@@ -31,11 +31,17 @@ export class ReadingTurns {
 
   #turn(): void {
     this.#bytes = 0
-    this.#next = undefined
-    for (const incoming of [...this.#waiting.values().take(resumedPerTurn)]) {
+    this.#isScheduled = false
+    for (const incoming of this.#waiting.values().take(resumedPerTurn)) {
       this.#waiting.delete(incoming)
       incoming.resume()
     }
-    if (this.#waiting.size > 0) this.#next = setImmediate(() => this.#turn())
+    if (this.#waiting.size > 0) this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    setImmediate(() => this.#turn())
   }
 }
