@@ -117,7 +117,7 @@ export const clientsShape = {
           error: 'write a number such as `256`, or `off`',
         })
         .describe('Connections of one client at the same time; those of trusted proxies have no such limit')
-        .default(256),
+        .prefault(256),
     })
     .prefault({})
     .describe(
