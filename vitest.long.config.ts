@@ -4,7 +4,7 @@ import { shared } from './vitest.shared.ts'
 /** Journeys that take their time: jobs, held payments, limits, and a process that stops, restarts or is restored. */
 export const longSuites = [
   'test/journeys/{jobs,limits,on-delivery}/**/*.test.ts',
-  'test/journeys/{backup,keys,operate,redeploys,refunds-commands,second-process,shutdown,tls,vanishing}.test.ts',
+  'test/journeys/{backup*,cash-desk,keys,operate,redeploys,refunds*,reload*,second-process,shutdown,tls,vanishing}.test.ts',
 ]
 
 export default defineConfig({
