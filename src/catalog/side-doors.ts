@@ -27,16 +27,15 @@ export class SideDoors {
     const { key, upstream } = free.config
     if (!key.rest && key.segments.every(({ kind }) => kind === 'exact')) return false
     const path = free.upstreamPath(target, params) ?? target.path
-    let folded: string | undefined
+    let folded: readonly string[] | undefined
     return this.#priced.some((priced) => {
       const { config, contract } = priced.service
       if (!isSameServer(config.upstream, upstream)) return false
       // Who reads is asked for no work where that has to be posted; but many handlers take PUT as they take POST.
       if ((method === 'GET' || method === 'HEAD') && !contract.route.methods.includes(method)) return false
       folded ??= foldPath(path)
-      // A reader who normalises Unicode sees further segments in a parameter, where a strict one sees the priced path.
       const isExact = matchPath(priced.exact, path) !== undefined
-      if (!isExact && !matchPath(priced.folded, folded)) return false
+      if (!isExact && !folded.some((each) => matchPath(priced.folded, each))) return false
       return key.rest || !isExact
     })
   }

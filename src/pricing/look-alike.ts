@@ -19,15 +19,29 @@ export const foldParameter = (name: string): string =>
   foldKey(name.trim().replace(/\[.*$/s, '').replace(/[. ]/g, '_').replace(/_+$/, ''))
 
 /**
- * The form of a path that routers see which ignore case, trailing slashes, dots or spaces, or which normalise Unicode,
- * where other characters become slashes and dots.
+ * The forms of a path that lenient routers see. All of them ignore case and a slash at the end; some normalise Unicode, where
+ * other characters become slashes and dots; some resolve dot segments, and some ignore dots and spaces at the ends of
+ * segments. Each may do one without the others.
  * @param path canonical
  */
-export function foldPath(path: string): string {
-  const segments: string[] = []
-  for (const segment of foldCase(decodeURIComponent(path).normalize('NFKC')).split('/')) {
-    if (segment === '..') segments.pop()
-    else if (!/^[. ]*$/.test(segment)) segments.push(segment.replace(/[. ]+$/, ''))
+export function foldPath(path: string): string[] {
+  const text = decodeURIComponent(path)
+  const spellings = new Set([foldCase(text), foldCase(text.normalize('NFKC'))])
+  return [...new Set([...spellings].flatMap((each) => readings(each.split('/'))))]
+}
+
+function readings(segments: readonly string[]): string[] {
+  const resolved: string[] = []
+  const trimmed: string[] = []
+  for (const segment of segments) {
+    if (segment === '..') {
+      resolved.pop()
+      trimmed.pop()
+      continue
+    }
+    if (segment !== '' && segment !== '.') resolved.push(segment)
+    if (!/^[. ]*$/.test(segment)) trimmed.push(segment.replace(/[. ]+$/, ''))
   }
-  return `/${segments.join('/')}`
+  const asTheyAre = segments.slice(1, segments.at(-1) === '' ? -1 : undefined)
+  return [asTheyAre, resolved, trimmed].map((each) => `/${each.join('/')}`)
 }

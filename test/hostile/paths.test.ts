@@ -133,6 +133,8 @@ describe('a free route with a star beside what is sold', () => {
     '/pub/v1/make',
     '/pub/V1/img/oil',
     '/pub/v1/img/oil%EF%BC%8Findex.html',
+    '/pub/V1/img/oil%EF%BC%8Fv1',
+    '/pub/V1/img/%20',
   ])('does not lead there: %s', async (target) => {
     await using upstream = await openUpstream(answerWith(200, 'ok'))
     await using gateway = await openGateway({ config: config(upstream.url), logLevel: 'silent' })
