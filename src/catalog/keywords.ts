@@ -60,8 +60,10 @@ export function addKeywords(ajv: Ajv2020): void {
     keyword: allowedKeyword,
     schemaType: 'array',
     errors: false,
-    validate: (allowed: readonly unknown[], value: unknown) =>
-      allowed.some((each) => canonicalJson(each) === canonicalJson(value)),
+    compile: (allowed: readonly unknown[]) => {
+      const texts = new Set(allowed.map(canonicalJson))
+      return (value: unknown) => texts.has(canonicalJson(value))
+    },
     error: { message: 'is not one of the allowed values' },
   })
   ajv.addKeyword({

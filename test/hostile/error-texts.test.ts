@@ -10,6 +10,7 @@ import { type Answered, paid, payFor, type Sent, send } from '../support/buyer.t
 import { TestClock } from '../support/clock.ts'
 import { openGateway, type TestGateway } from '../support/gateway.ts'
 import { type Answer, openUpstream, type TestUpstream } from '../support/upstream.ts'
+import { problemMembers } from './support/problem-members.ts'
 import { long, tally } from './support/tally.ts'
 
 /** A clock that may fail, which nothing expects. */
@@ -65,25 +66,11 @@ ${service('make', upstream.url)}${service('small', upstream.url, ', result: { ma
 })
 afterAll(() => open.disposeAsync())
 
-/** Everything that a problem may say of itself. */
-const keys = new Set([
-  'type',
-  'title',
-  'status',
-  'instance',
-  'code',
-  'detail',
-  'issues',
-  'payment',
-  'contact',
-  'retryAfterSeconds',
-])
-
 function expectOnlyOurs(answer: Answered): void {
   const problem = answer.json() as ReturnType<Answered['json']> & { instance: string }
   expect(errorCatalogue).toHaveProperty(problem.code)
   expect(problem).toMatchObject({ status: answer.status, instance: answer.headers['x-request-id'] })
-  expect(Object.keys(problem).filter((key) => !keys.has(key))).toEqual([])
+  expect(Object.keys(problem).filter((key) => !problemMembers.has(key))).toEqual([])
   // The id is random, and may spell anything.
   const said = `${answer.text}${JSON.stringify(answer.headers)}`.replaceAll(problem.instance, '')
   expect(said).not.toMatch(/canary|secret|srv|node:|\.ts\b|\.js\b|\bat (?:file:|async |\/)|Error\b.*:/)

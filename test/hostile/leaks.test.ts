@@ -5,6 +5,7 @@ import { answerWith, inTurn, raw } from '../support/answers.ts'
 import { type Answered, type Payment, paid, payFor, type Sent, send } from '../support/buyer.ts'
 import { openGateway } from '../support/gateway.ts'
 import { echo, openUpstream } from '../support/upstream.ts'
+import { problemMembers } from './support/problem-members.ts'
 import { tally } from './support/tally.ts'
 
 const config = (upstream: string): string => `
@@ -17,20 +18,6 @@ services:
 `
 
 const request = (prompt: string): Sent => ({ path: '/make', body: { prompt: `canary-prompt ${prompt}` } })
-
-/** Everything that a problem may say of itself; texts of other programs are not among it. */
-const said = new Set([
-  'type',
-  'title',
-  'status',
-  'instance',
-  'code',
-  'detail',
-  'issues',
-  'payment',
-  'contact',
-  'retryAfterSeconds',
-])
 
 test.for(['trace', 'debug', 'info'] as const)(
   'canaries are nowhere in the log at %s, in metrics or in errors',
@@ -75,7 +62,7 @@ test.for(['trace', 'debug', 'info'] as const)(
     const errors = problems.filter(({ status }) => status >= 400 && status !== 402)
     expect(errors.length).toBeGreaterThan(10)
     for (const error of errors) {
-      expect(Object.keys(error.json()).filter((key) => !said.has(key))).toEqual([])
+      expect(Object.keys(error.json()).filter((key) => !problemMembers.has(key))).toEqual([])
       expect(error.text).not.toMatch(/canary|secret\.py|node:|\.ts\b|\bat (?:file:|async |\/)/)
       for (const { token, preimage } of payments)
         expect([error.text.includes(token), error.text.includes(preimage)]).toEqual([false, false])

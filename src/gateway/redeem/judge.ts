@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../errors.ts'
+import { longestRetryMs } from '../../ports/ledger.ts'
 import type { UpstreamEnd, UpstreamHead } from '../../ports/upstream.ts'
 
 /** What an upstream's answer means for the payment. */
@@ -111,7 +112,7 @@ function retryAfter(head: UpstreamHead): { retryAfterMs?: number } {
   for (let at = 0; at < head.headers.length; at += 2) {
     if (head.headers[at]?.toLowerCase() !== 'retry-after') continue
     const seconds = Number(head.headers[at + 1])
-    if (Number.isInteger(seconds) && seconds >= 0) return { retryAfterMs: Math.min(seconds, 60) * 1000 }
+    if (Number.isInteger(seconds) && seconds >= 0) return { retryAfterMs: Math.min(seconds * 1000, longestRetryMs) }
   }
   return {}
 }
