@@ -9,6 +9,7 @@ import type { Clock } from '#src/ports/clock.ts'
 import type { Disk } from '#src/ports/disk.ts'
 import type { Wallet } from '#src/ports/wallet.ts'
 import { CountingWallet } from './counting-wallet.ts'
+import { disconnectFrom } from './raw-socket.ts'
 
 /** A whole gateway in this process, on real sockets, with its data in a directory of its own. */
 export interface TestGateway extends AsyncDisposable {
@@ -88,6 +89,7 @@ export async function openGateway(options: GatewayOptions): Promise<TestGateway>
       return await openGateway({ ...options, ...changes, dataDir })
     },
     async [Symbol.asyncDispose]() {
+      disconnectFrom({ url: running.publicUrl })
       await close()
       if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true })
     },

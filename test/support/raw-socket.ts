@@ -1,9 +1,8 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import type { TestGateway } from './gateway.ts'
 
 /** A connection on which a test writes what it likes. */
-export interface RawConnection {
+export interface RawConnection extends Disposable {
   readonly socket: Socket
   /** Everything that came until now. */
   readonly received: () => string
@@ -11,9 +10,19 @@ export interface RawConnection {
   readonly until: (wanted: RegExp) => Promise<string>
 }
 
-export async function connectTo(gateway: Pick<TestGateway, 'url'>): Promise<RawConnection> {
-  const { hostname, port } = new URL(gateway.url)
+const open = new Map<string, Set<Socket>>()
+
+/** What a failed test left open would keep the gateway from ending. */
+export function disconnectFrom({ url }: { readonly url: string }): void {
+  for (const socket of open.get(url) ?? []) socket.destroy()
+  open.delete(url)
+}
+
+export async function connectTo({ url }: { readonly url: string }): Promise<RawConnection> {
+  const { hostname, port } = new URL(url)
   const socket = connect(Number(port), hostname)
+  open.set(url, (open.get(url) ?? new Set()).add(socket))
+  socket.once('close', () => open.get(url)?.delete(socket))
   await once(socket, 'connect')
   let text = ''
   socket.on('error', () => undefined)
@@ -27,6 +36,7 @@ export async function connectTo(gateway: Pick<TestGateway, 'url'>): Promise<RawC
       while (!wanted.test(text) && !socket.closed) await Promise.race([once(socket, 'data'), once(socket, 'close')])
       return text
     },
+    [Symbol.dispose]: () => socket.destroy(),
   }
 }
 

@@ -29,12 +29,15 @@ export function paidBody(
     else paidBytes.delete(paymentHash)
     held += more
   }
+  const dropped = (): void => {
+    if (held > 0) add(-held)
+  }
   const hold = (bytes: number): void => {
     const more = bytes - freeBytes - held
     if (more <= 0) return
     if ((paidBytes.get(paymentHash) ?? 0) + more > bodiesAtOnce * maxBytes)
       refuse(gateway, 'paid_bytes_at_once', service, crowdedRetryMs)
-    if (held === 0) outgoing.once('close', () => add(-held))
+    if (held === 0) outgoing.once('close', dropped)
     add(more)
   }
   return {
@@ -43,5 +46,6 @@ export function paidBody(
       received += bytes
       hold(received)
     },
+    dropped,
   }
 }

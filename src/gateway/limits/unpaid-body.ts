@@ -10,6 +10,8 @@ export interface BodyAllowance {
   declared(bytes: number): void
   /** A piece that has come. @throws GatewayError `rate_limited` */
   received(bytes: number): void
+  /** What came of it is held no more, since it was refused or broke off. */
+  dropped(): void
 }
 
 /** So much of each body is not counted as held, so that many large ones never keep out the usual small ones. */
@@ -42,6 +44,10 @@ export function countedBody(
   let isDeclared = false
   let received = 0
   let held = 0
+  const dropped = (): void => {
+    use.heldBytes -= held
+    held = 0
+  }
   return {
     declared(bytes) {
       isDeclared = true
@@ -54,9 +60,10 @@ export function countedBody(
       if (more === 0) return
       if (use.heldBytes + more > gateway.settings.clients.unpaidBytesAtOnce)
         refuse(gateway, 'unpaid_bytes_at_once', service, crowdedRetryMs)
-      if (held === 0) outgoing.once('close', () => (use.heldBytes -= held))
+      if (held === 0) outgoing.once('close', dropped)
       held += more
       use.heldBytes += more
     },
+    dropped,
   }
 }

@@ -73,6 +73,7 @@ function collect(
       if (error === undefined) return resolve(whole())
       // Without a listener it would go on flowing, to nowhere.
       incoming.pause()
+      allowance?.dropped()
       reject(error)
     }
     const onData = (chunk: Buffer): void => {
