@@ -53,7 +53,7 @@ export async function handle(
   const service = owner?.here ?? offered(today)
   scope.service = service.name
   scope.priced = true
-  scope.genuine = owner !== undefined
+  scope.aboutPayment = owner !== undefined
   limitRequests(gateway, scope, service, owner?.token)
   const limits = limitsOf(owner, service)
   const allowance = owner
@@ -62,8 +62,8 @@ export async function handle(
   const request = await readRequest(scope, incoming, target, { ...limits, allowance, turns: gateway.use.reading })
   const reason = owner ? await spend(gateway, incoming, outgoing, scope, owner, request) : reasonOf(verdict)
   if (!reason) return
-  // From here on the answer is about a new payment; the one that came covers nothing.
-  scope.genuine = false
+  // The one that came covers nothing; from here on it is about a new one.
+  scope.aboutPayment = false
   if (owner) limitUnpaidBytes(gateway, scope, service, request.parts.body.length)
   await sell(gateway, incoming, outgoing, scope, today, request, reason)
 }

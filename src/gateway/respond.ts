@@ -48,8 +48,8 @@ export interface MoneyWord {
 /** What an error says about the money: without a genuine token there is none to speak of. */
 export function moneyOf(error: GatewayError, scope: RequestScope): MoneyWord {
   const { money: status, action } = error
-  if (status === 'required' || scope.genuine)
-    return { status: scope.genuine && status === 'not-charged' ? 'unspent' : status, action }
+  if (status === 'required' || scope.aboutPayment)
+    return { status: scope.aboutPayment && status === 'not-charged' ? 'unspent' : status, action }
   return { status: 'not-charged', action: 'none' }
 }
 
@@ -92,7 +92,7 @@ export function sendProblem(
     ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
     ...commonHeaders(scope, money?.status),
   })
-  const isPaid = scope.genuine && code !== 'rate_limited'
+  const isPaid = scope.aboutPayment && code !== 'rate_limited'
   endUnread(
     incoming,
     outgoing,

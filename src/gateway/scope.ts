@@ -10,8 +10,8 @@ export class RequestScope {
   service: string | undefined
   /** On a priced route every answer says what became of the money. */
   priced = false
-  /** A genuine token was presented. */
-  genuine = false
+  /** The answer is about the payment whose genuine token came: until the token turns out to cover nothing here. */
+  aboutPayment = false
   money: MoneyStatus | undefined
   code: ErrorCode | undefined
   /** Names a payment in logs without being its hash. */

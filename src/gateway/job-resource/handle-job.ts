@@ -40,7 +40,7 @@ export async function handleJob(
   if (!record || record.job.id !== id) throw new GatewayError('job_not_found')
   using inside = gateway.deliveries.enter(token.paymentHash)
   void inside
-  scope.genuine = true
+  scope.aboutPayment = true
   scope.service = record.service
   const service = gateway.catalog().byName(record.service)
   if (service) limitRequests(gateway, scope, service, token)

@@ -19,7 +19,7 @@ export async function delayRefusal(
   { code }: GatewayError,
 ): Promise<void> {
   if (code !== 'rate_limited' && code !== 'wallet_unavailable') return
-  if (scope.genuine || isOwnMachine(scope.clientAddress) || use.waitingRefusals >= maxWaiting) return
+  if (scope.aboutPayment || isOwnMachine(scope.clientAddress) || use.waitingRefusals >= maxWaiting) return
   use.waitingRefusals++
   const { promise, resolve } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, delayMs)
