@@ -54,14 +54,12 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
   let context: Context | undefined
   const shop: Shop = { sitePrefix: config.site.prefix, context: () => context }
   const openFiles = mostOpenFiles()
-  const before = clientRules(config)
-  const taken = mostConnections(before.connections, openFiles)
-  if (taken < before.connections) telemetry.events.fewConnections(taken, before.connections)
+  const most = (wanted: number): number => mostConnections(wanted, openFiles)
+  const before = clientRules(config, most)
+  const wanted = config.limits.connections
+  if (before.connections < wanted) telemetry.events.fewConnections(before.connections, wanted)
   const connections = new Connections({
-    rules() {
-      const rules = context?.gateway.settings.clients ?? before
-      return { ...rules, connections: mostConnections(rules.connections, openFiles) }
-    },
+    rules: () => context?.gateway.settings.clients ?? before,
     onClosed: (limit, which) => telemetry.events.connectionClosed(limit, which),
   })
   measureConnections(telemetry.metrics.registry, () => connections.size)
@@ -102,6 +100,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
       jobs,
       signal: options.signal,
       onFatal: options.onFatal,
+      mostConnections: most,
       onWaiting() {
         readiness.set({ kind: 'starting', reason: 'another process owns the ledger' })
         options.onWaiting?.()

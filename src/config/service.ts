@@ -32,6 +32,8 @@ export interface ServiceContext {
 }
 
 const defaultHoldMs = 20_000
+/** Most servers and clients of WebSockets ping at least once a minute. */
+const webSocketIdleMs = 5 * 60_000
 
 export function readService(
   keyText: string,
@@ -47,6 +49,11 @@ export function readService(
   const maxBytes = request?.max_bytes ?? context.defaults.request.max_bytes
   if (maxBytes > maxBodyBytes)
     context.onProblem([...path, 'request', 'max_bytes'], 'must be at most 256MiB, since a body is held in memory')
+  if (typeof input.timeout === 'object' && input.timeout.websocket_idle !== undefined && !input.websocket)
+    context.onProblem(
+      [...path, 'timeout', 'websocket_idle'],
+      'is for WebSockets, and this service passes none; add `websocket: true`, or take it away',
+    )
   if (input.timeout) checkTimeouts(input.timeout, context.defaults.timeout, [...path, 'timeout'], context.onProblem)
   const examples = input.examples.map((example, index) => readExample(example, [...path, 'examples', index], context))
   const contentType = request?.content_type
@@ -130,7 +137,10 @@ function joinPaths(shared: string | undefined, own: string | undefined): string 
 
 type TimeoutInput = TopInput['defaults']['timeout']
 
-/** One time is for the whole call and stands alone; of several, those that are not given are the file's. */
+/**
+ * One time is for the whole call and stands alone; of several, those that are not given are the file's. A WebSocket has
+ * no whole call, so that its time is bounded by none.
+ */
 function readTimeouts(input: TimeoutInput, defaults: TimeoutInput): Timeouts {
   const parts =
     typeof input === 'number' ? { total: input } : { ...(typeof defaults === 'object' && defaults), ...input }
@@ -139,6 +149,8 @@ function readTimeouts(input: TimeoutInput, defaults: TimeoutInput): Timeouts {
     totalMs,
     firstByteMs: Math.min(parts.first_byte ?? totalMs, totalMs),
     idleMs: Math.min(parts.idle ?? totalMs, totalMs),
+    webSocketIdleMs:
+      parts.websocket_idle ?? (typeof defaults === 'object' ? defaults.websocket_idle : undefined) ?? webSocketIdleMs,
   }
 }
 

@@ -10,6 +10,8 @@ export type LimitName =
   | 'paid_bytes_at_once'
   | 'client'
   | 'token'
+  | 'websockets'
+  | 'websockets_per_client'
 
 /**
  * What happens in the shop, one function an event. Log lines and metrics are made from these and from nothing else; no
