@@ -20,6 +20,11 @@ export interface ListenOptions {
   readonly onUpgrade?: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void
   /** How many there may be. */
   readonly connections?: Connections
+  /**
+   * For probes and the operator: a request has to come whole within seconds, and an answer that only waits for its
+   * client to take it keeps no place from others.
+   */
+  readonly isOperator?: boolean
 }
 
 export interface Listener extends AsyncDisposable {
@@ -36,6 +41,10 @@ export interface Listener extends AsyncDisposable {
 
 /** A slow head is cut here; bodies have a limit of their own. */
 const headersTimeoutMs = 10_000
+/** Bodies that probes and the operator send are short. */
+const operatorRequestMs = 10_000
+/** Answers that are ended and stand still. When one is out, Node puts the time until the next request in its place. */
+const stallMs = { public: 120_000, operator: 10_000 }
 /** Node looks this often for slow heads; its own 30 s would let them live four times as long. */
 const checkEveryMs = 2_000
 /** Above the idle time of common load balancers (60 s), or they would write into a closing connection. */
@@ -54,6 +63,7 @@ export async function listen({
   onTlsChange,
   onUpgrade,
   connections,
+  isOperator = false,
 }: ListenOptions): Promise<Listener> {
   const listener = getRequestListener(fetch as Parameters<typeof getRequestListener>[0], {
     overrideGlobalObjects: false,
@@ -62,7 +72,7 @@ export async function listen({
   const options = {
     headersTimeout: headersTimeoutMs,
     connectionsCheckingInterval: checkEveryMs,
-    requestTimeout: 0,
+    requestTimeout: isOperator ? operatorRequestMs : 0,
     keepAliveTimeout: keepAliveTimeoutMs,
     maxHeaderSize: maxHeaderBytes,
     noDelay: true,
@@ -78,10 +88,21 @@ export async function listen({
     if (draining) outgoing.shouldKeepAlive = false
     open.add(outgoing)
     lastAnswers.set(incoming.socket, outgoing)
-    const answered = connections?.busy(incoming.socket)
+    const answered = onlyOnce(connections?.busy(incoming.socket))
+    const { socket } = incoming
+    const standsMs = isOperator ? stallMs.operator : stallMs.public
+    // All of it is handed over, and the connection is no other request's: what is left is for the client to take.
+    outgoing.once('prefinish', () => {
+      socket.setTimeout(standsMs)
+      if (isOperator) answered()
+    })
+    outgoing.once('finish', () => {
+      // The next request is here already, and may take as long as it likes.
+      if (socket.timeout === standsMs) socket.setTimeout(0)
+    })
     outgoing.once('close', () => {
       open.delete(outgoing)
-      answered?.()
+      answered()
     })
     void listener(incoming, outgoing)
   }
@@ -126,6 +147,14 @@ export async function listen({
       await drain()
       clearTimeout(timer)
     },
+  }
+}
+
+function onlyOnce(run: (() => void) | undefined): () => void {
+  let left = run
+  return () => {
+    left?.()
+    left = undefined
   }
 }
 

@@ -43,6 +43,8 @@ export interface Events extends WalletEvents, HoldEvents {
   limited(limit: LimitName, service: string): void
   /** A connection was one too many and was closed, or one that waited for a request was closed in its place. */
   connectionClosed(limit: 'all' | 'client', which: 'new' | 'waiting'): void
+  /** The same on a listener that is not for buyers. */
+  probeClosed(listener: 'admin' | 'health'): void
   /** Fewer connections are taken than the configuration says. */
   fewConnections(taken: number, wanted: number): void
   /** Requests come through a proxy that the configuration does not name: limits per client do not tell them apart. */
