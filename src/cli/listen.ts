@@ -49,7 +49,7 @@ const stallMs = { public: 120_000, operator: 10_000 }
 const checkEveryMs = 2_000
 /** Above the idle time of common load balancers (60 s), or they would write into a closing connection. */
 const keepAliveTimeoutMs = 75_000
-/** For a last answer to reach its client. */
+/** For a last answer to reach its client, and to be noticed by one that is sending still. */
 const goodbyeMs = 1_000
 const maxHeaderBytes = 16 * 1024
 
@@ -99,6 +99,7 @@ export async function listen({
     outgoing.once('finish', () => {
       // The next request is here already, and may take as long as it likes.
       if (socket.timeout === standsMs) socket.setTimeout(0)
+      if (!incoming.complete) endUnread(incoming)
     })
     outgoing.once('close', () => {
       open.delete(outgoing)
@@ -148,6 +149,12 @@ export async function listen({
       clearTimeout(timer)
     },
   }
+}
+
+/** What comes of a body after its answer is thrown away, however much it is; so it may not come for long. */
+function endUnread(incoming: IncomingMessage): void {
+  const timer = setTimeout(() => incoming.socket.destroy(), goodbyeMs)
+  incoming.once('close', () => clearTimeout(timer))
 }
 
 function onlyOnce(run: (() => void) | undefined): () => void {
