@@ -48,9 +48,9 @@ const writtenRates = (limits: RateLimitsInput): Record<string, string> =>
 
 /** A service's own times, completed with the file's, so that they mean the same without the file. */
 function writtenTimeout(own: unknown, shared: TopInput['defaults']['timeout'], webSocket: boolean): unknown {
-  if (own !== undefined && !asBlock(own)) return own
-  const parts = typeof shared === 'number' ? { total: shared } : shared
-  const fit = Object.entries(parts).filter(([key]) => webSocket || key !== 'websocket_idle')
-  const inherited = Object.fromEntries(fit.map(([key, ms]) => [key, `${ms}ms`]))
-  return { ...inherited, ...asBlock(own) }
+  const { websocket_idle: webSocketIdle, ...parts } = typeof shared === 'number' ? { total: shared } : shared
+  const ofWebSockets = webSocket && webSocketIdle !== undefined ? { websocket_idle: `${webSocketIdle}ms` } : undefined
+  if (own !== undefined && !asBlock(own)) return ofWebSockets ? { total: own, ...ofWebSockets } : own
+  const inherited = Object.fromEntries(Object.entries(parts).map(([key, ms]) => [key, `${ms}ms`]))
+  return { ...inherited, ...ofWebSockets, ...asBlock(own) }
 }

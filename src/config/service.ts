@@ -78,7 +78,7 @@ export function readService(
     upstreamJob:
       input.upstream_job &&
       readUpstreamJob(input.upstream_job, upstream.origin, [...path, 'upstream_job'], context.onProblem),
-    timeouts: readTimeouts(input.timeout ?? context.defaults.timeout, context.defaults.timeout),
+    timeouts: readTimeouts(input.timeout ?? context.defaults.timeout, context.defaults.timeout, input.websocket),
     charge: readCharge(input.charge),
     stream: input.stream,
     allowUnframed: input.allow_unframed,
@@ -141,16 +141,15 @@ type TimeoutInput = TopInput['defaults']['timeout']
  * One time is for the whole call and stands alone; of several, those that are not given are the file's. A WebSocket has
  * no whole call, so that its time is bounded by none.
  */
-function readTimeouts(input: TimeoutInput, defaults: TimeoutInput): Timeouts {
-  const parts =
-    typeof input === 'number' ? { total: input } : { ...(typeof defaults === 'object' && defaults), ...input }
+function readTimeouts(input: TimeoutInput, defaults: TimeoutInput, isWebSocket: boolean): Timeouts {
+  const shared = typeof defaults === 'object' ? defaults : {}
+  const parts = typeof input === 'number' ? { total: input } : { ...shared, ...input }
   const totalMs = totalOf(input, defaults)
   return {
     totalMs,
     firstByteMs: Math.min(parts.first_byte ?? totalMs, totalMs),
     idleMs: Math.min(parts.idle ?? totalMs, totalMs),
-    webSocketIdleMs:
-      parts.websocket_idle ?? (typeof defaults === 'object' ? defaults.websocket_idle : undefined) ?? webSocketIdleMs,
+    webSocketIdleMs: (isWebSocket ? (parts.websocket_idle ?? shared.websocket_idle) : undefined) ?? webSocketIdleMs,
   }
 }
 
