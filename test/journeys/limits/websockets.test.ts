@@ -89,6 +89,10 @@ describe('WebSockets', () => {
       (_incoming: IncomingMessage, socket: Duplex) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno'),
     ],
     [
+      'is answered with half a page',
+      (_incoming: IncomingMessage, socket: Duplex) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\nno'),
+    ],
+    [
       'is answered with a bill',
       (_incoming: IncomingMessage, socket: Duplex) => socket.end('HTTP/1.1 402 Pay\r\nContent-Length: 0\r\n\r\n'),
     ],
