@@ -84,14 +84,10 @@ const goodbyeMs = { client: 30_000, upstream: 5_000 }
 
 /** What the library leaves open: how long nothing may happen, and an end that stays when the other is gone. */
 function couple({ client, to }: Join, upstream: Socket): void {
-  endWhenIdle(client, to)
+  // All that goes either way passes the client's end; one that takes nothing of what waits for it is idle too.
+  client.setTimeout(to.idleMs, () => client.destroy())
   client.once('close', () => letGo(upstream, Math.min(goodbyeMs.upstream, to.idleMs)))
   upstream.once('close', () => letGo(client, Math.min(goodbyeMs.client, to.idleMs)))
-}
-
-/** All that goes either way passes the client's end; one that takes nothing of what waits for it is idle too. */
-function endWhenIdle(client: Socket, { idleMs }: UpgradeTarget): void {
-  client.setTimeout(idleMs, () => client.destroy())
 }
 
 /** What it has to send still is sent; what comes from it is for nobody, and unread would hide that it has left. */
@@ -114,7 +110,9 @@ function bound(request: ClientRequest, { client, to }: Join): void {
   })
   request.once('response', (response) => {
     answered()
-    endWhenIdle(client, to)
+    // What its client sends on is no reason to wait for the rest of a page, or for the client to take it.
+    response.setTimeout(to.idleMs, () => client.destroy())
+    response.once('end', () => letGo(client, Math.min(goodbyeMs.client, to.idleMs)))
     // It is copied to the socket without a look at whether that takes it.
     response.on('data', () => {
       if (!client.writableNeedDrain) return
