@@ -99,7 +99,7 @@ export async function listen({
     outgoing.once('finish', () => {
       // The next request is here already, and may take as long as it likes.
       if (socket.timeout === standsMs) socket.setTimeout(0)
-      if (!incoming.complete) endUnread(incoming)
+      if (!incoming.complete) endUnread(incoming, socket)
     })
     outgoing.once('close', () => {
       open.delete(outgoing)
@@ -151,9 +151,12 @@ export async function listen({
   }
 }
 
-/** What comes of a body after its answer is thrown away, however much it is; so it may not come for long. */
-function endUnread(incoming: IncomingMessage): void {
-  const timer = setTimeout(() => incoming.socket.destroy(), goodbyeMs)
+/**
+ * What comes of a body after its answer is thrown away, however much it is; so it may not come for long. A request that
+ * was broken off has no socket any more.
+ */
+function endUnread(incoming: IncomingMessage, socket: Socket): void {
+  const timer = setTimeout(() => socket.destroy(), goodbyeMs)
   incoming.once('close', () => clearTimeout(timer))
 }
 
