@@ -190,6 +190,8 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex, last: Se
   if (isAnswering && last.req.complete) {
     // What comes behind a request is no reason to write into the answer to it.
     last.shouldKeepAlive = false
+    // Else it could send on for ever and look busy, while it takes nothing of the answer.
+    socket.pause()
     if (last.listeners('finish').includes(endSocket)) return
     last.once('finish', endSocket)
     return
@@ -203,13 +205,23 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex, last: Se
   socket.end(
     `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   )
+  leaveSoon(socket)
 }
 
 const isUnderWay = (answer: ServerResponse | undefined): answer is ServerResponse =>
   answer !== undefined && !answer.writableFinished && !answer.destroyed
 
 function endSocket(this: ServerResponse): void {
-  this.req.socket.end()
+  const { socket } = this.req
+  socket.end()
+  leaveSoon(socket)
+}
+
+/** An end that was sent is not waited for to be answered for long. */
+function leaveSoon(socket: Duplex): void {
+  socket.resume()
+  const timer = setTimeout(() => socket.destroy(), goodbyeMs)
+  socket.once('close', () => clearTimeout(timer))
 }
 
 const badRequest = () =>

@@ -63,7 +63,7 @@ describe.concurrent('the listeners of probes and of the operator', () => {
     },
   )
 
-  test('are not held by answers that nobody takes', { timeout: 50_000 }, async () => {
+  test('are not held by answers that nobody takes', { timeout: 60_000 }, async () => {
     let asked = 0
     const long = Buffer.alloc(16 * 2 ** 20, 'x')
     await using listener = await openListener(({ url }, { outgoing }) => {
@@ -76,6 +76,11 @@ describe.concurrent('the listeners of probes and of the operator', () => {
     const crowd = await Promise.all(Array.from({ length: places }, () => come(listener.url, opened)))
     for (const { socket } of crowd) socket.pause().write('GET /long HTTP/1.1\r\nHost: here\r\n\r\n')
     await until(() => asked === places)
+    const drops = setInterval(
+      () => crowd.slice(0, 8).forEach(({ socket }) => void (socket.writable && socket.write('G'))),
+      500,
+    )
+    opened.defer(() => clearInterval(drops))
     await delay(waitedEnoughMs)
     expect(listener.connections.size).toBe(places)
     expect(await (await fetch(`${listener.url}/livez`)).text()).toBe('alive')
