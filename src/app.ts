@@ -115,7 +115,7 @@ export function createUpgradeListener(shop: Shop) {
       if (!gateway) throw new GatewayError('not_ready')
       handleUpgrade(gateway, incoming, socket, head, newRequestId(gateway))
     } catch (thrown) {
-      refuseUpgrade(socket, problemOf(thrown).code)
+      refuseUpgrade(socket, problemOf(thrown))
     }
   }
 }

@@ -26,7 +26,7 @@ import type { Disk } from './ports/disk.ts'
 import { isHoldWallet } from './ports/hold-wallet.ts'
 import type { Ledger } from './ports/ledger.ts'
 import type { Wallet } from './ports/wallet.ts'
-import { measureGuards } from './telemetry/guard-metrics.ts'
+import { measureGuards, measureWebSockets } from './telemetry/guard-metrics.ts'
 import { measureHolds } from './telemetry/hold-metrics.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
 import { HttpUpstream } from './upstream/http-upstream.ts'
@@ -72,6 +72,8 @@ export interface ContextOptions {
   /** Another process owns the ledger; the promise resolves when it is gone. */
   readonly onWaiting?: () => void
   readonly clock?: Clock
+  /** How many connections can be taken where so many are wanted. */
+  readonly mostConnections?: (wanted: number) => number
   /** Instead of the configured ones. */
   readonly wallets?: (dataDir: string, clock: Clock) => readonly Wallet[]
   /** Instead of the one that the data is on. */
@@ -157,6 +159,8 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     reserveBytes: config.disk.reserveBytes,
     onFailure: (cause) => events.unexpected('the disk of the ledger cannot be asked what is free', cause),
   })
+  const use = new ClientUse(clock)
+  measureWebSockets(metrics.registry, () => use.webSockets.size)
   measureGuards(metrics.registry, { upstreams: () => guard.status(), disk: () => room.status() })
   opened.use(everyInterval(pruneEveryMs, () => prune(ledger, clock, telemetry)))
   let holdDesk: HoldDesk | undefined
@@ -176,8 +180,8 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     clock,
     random,
     events,
-    use: new ClientUse(clock),
-    settings: settingsOf(config),
+    use,
+    settings: settingsOf(options, config),
   })
   const adopt = async (wanted: Config, adopted: Catalog): Promise<void> => {
     const before = selling
@@ -189,7 +193,7 @@ export async function createContext(options: ContextOptions): Promise<Context> {
       throw thrown
     }
     live = adopted
-    gateway = Object.freeze<Gateway>({ ...gateway, catalog: () => adopted, settings: settingsOf(wanted) })
+    gateway = Object.freeze<Gateway>({ ...gateway, catalog: () => adopted, settings: settingsOf(options, wanted) })
   }
   const holders = new Map(wallets.filter(isHoldWallet).map((wallet) => [wallet.name, wallet]))
   if (holders.size > 0) {
@@ -230,7 +234,7 @@ async function createWallets({ lightning, dataDir }: Config, clock: Clock): Prom
   return wallets
 }
 
-const settingsOf = (config: Config): GatewaySettings => ({
+const settingsOf = (options: Pick<ContextOptions, 'mostConnections'>, config: Config): GatewaySettings => ({
   invoiceExpiryMs: config.lightning.invoiceExpiryMs,
   tokenTtlMs: config.l402.tokenTtlMs,
   legacyLsat: config.l402.legacyLsat,
@@ -238,7 +242,7 @@ const settingsOf = (config: Config): GatewaySettings => ({
   title: config.site.title,
   publicUrl: config.publicUrl,
   contact: config.contact,
-  clients: clientRules(config),
+  clients: clientRules(config, options.mostConnections),
   isOwnHost: ownHosts(config),
 })
 
@@ -264,14 +268,20 @@ function everyInterval(ms: number, run: () => Promise<void>): AsyncDisposable {
   }
 }
 
-/** What a configuration says of clients. */
-export function clientRules({ trustedProxies, access, limits }: Config): ClientRules {
+/** What a configuration says of clients. @param most how many connections can be taken where so many are wanted */
+export function clientRules(
+  { trustedProxies, access, limits }: Config,
+  most: (wanted: number) => number = (wanted) => wanted,
+): ClientRules {
   const addresses = {
     canonical: canonicalAddress,
     isProxy: addressMatcher(trustedProxies?.from ?? []),
     hops: trustedProxies?.hops ?? 0,
   }
-  return { addresses, admits: admission(access), ...limits }
+  const connections = most(limits.connections)
+  // The rest is for those who pay.
+  const webSockets = Math.min(limits.webSockets, Math.floor(connections / 2))
+  return { addresses, admits: admission(access), ...limits, connections, webSockets }
 }
 
 /** The names under which an absolute URL on the request line may call this gateway. */

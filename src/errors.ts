@@ -96,6 +96,7 @@ export const errorCatalogue = {
   given_up: entry(502, 'The service failed too often for this payment', 'refundable', 'contact_seller'),
   upstream_busy: entry(503, 'The service is busy', 'unspent', 'retry_same_token'),
   upstream_down: entry(503, 'The service is down and sells nothing now', 'unspent', 'retry_same_token'),
+  websockets_full: entry(503, 'Too many WebSockets are open now', 'not-charged', 'none'),
   holds_full: entry(503, 'Too many payments are held now', 'not-charged', 'none'),
   wallet_unavailable: entry(503, 'No invoice can be made now', 'not-charged', 'none'),
   ledger_unavailable: entry(503, 'The ledger cannot be written now', 'unspent', 'retry_same_token'),

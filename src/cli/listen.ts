@@ -20,6 +20,11 @@ export interface ListenOptions {
   readonly onUpgrade?: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void
   /** How many there may be. */
   readonly connections?: Connections
+  /**
+   * For probes and the operator: a request has to come whole within seconds, and an answer that only waits for its
+   * client to take it keeps no place from others.
+   */
+  readonly isOperator?: boolean
 }
 
 export interface Listener extends AsyncDisposable {
@@ -36,11 +41,15 @@ export interface Listener extends AsyncDisposable {
 
 /** A slow head is cut here; bodies have a limit of their own. */
 const headersTimeoutMs = 10_000
+/** Bodies that probes and the operator send are short. */
+const operatorRequestMs = 10_000
+/** Answers that are ended and stand still. When one is out, Node puts the time until the next request in its place. */
+const stallMs = { public: 120_000, operator: 10_000 }
 /** Node looks this often for slow heads; its own 30 s would let them live four times as long. */
 const checkEveryMs = 2_000
 /** Above the idle time of common load balancers (60 s), or they would write into a closing connection. */
 const keepAliveTimeoutMs = 75_000
-/** For a last answer to reach its client. */
+/** For a last answer to reach its client, and to be noticed by one that is sending still. */
 const goodbyeMs = 1_000
 const maxHeaderBytes = 16 * 1024
 
@@ -54,6 +63,7 @@ export async function listen({
   onTlsChange,
   onUpgrade,
   connections,
+  isOperator = false,
 }: ListenOptions): Promise<Listener> {
   const listener = getRequestListener(fetch as Parameters<typeof getRequestListener>[0], {
     overrideGlobalObjects: false,
@@ -62,7 +72,7 @@ export async function listen({
   const options = {
     headersTimeout: headersTimeoutMs,
     connectionsCheckingInterval: checkEveryMs,
-    requestTimeout: 0,
+    requestTimeout: isOperator ? operatorRequestMs : 0,
     keepAliveTimeout: keepAliveTimeoutMs,
     maxHeaderSize: maxHeaderBytes,
     noDelay: true,
@@ -78,10 +88,22 @@ export async function listen({
     if (draining) outgoing.shouldKeepAlive = false
     open.add(outgoing)
     lastAnswers.set(incoming.socket, outgoing)
-    const answered = connections?.busy(incoming.socket)
+    const answered = onlyOnce(connections?.busy(incoming.socket))
+    const { socket } = incoming
+    const standsMs = isOperator ? stallMs.operator : stallMs.public
+    // All of it is handed over, and the connection is no other request's: what is left is for the client to take.
+    outgoing.once('prefinish', () => {
+      socket.setTimeout(standsMs)
+      if (isOperator) answered()
+    })
+    outgoing.once('finish', () => {
+      // The next request is here already, and may take as long as it likes.
+      if (socket.timeout === standsMs) socket.setTimeout(0)
+      if (!incoming.complete) endUnread(incoming, socket)
+    })
     outgoing.once('close', () => {
       open.delete(outgoing)
-      answered?.()
+      answered()
     })
     void listener(incoming, outgoing)
   }
@@ -129,6 +151,23 @@ export async function listen({
   }
 }
 
+/**
+ * What comes of a body after its answer is thrown away, however much it is; so it may not come for long. A request that
+ * was broken off has no socket any more.
+ */
+function endUnread(incoming: IncomingMessage, socket: Socket): void {
+  const timer = setTimeout(() => socket.destroy(), goodbyeMs)
+  incoming.once('close', () => clearTimeout(timer))
+}
+
+function onlyOnce(run: (() => void) | undefined): () => void {
+  let left = run
+  return () => {
+    left?.()
+    left = undefined
+  }
+}
+
 /** What is not admitted reaches neither TLS nor the parser. */
 function admitOnly(server: Server, connections: Connections): void {
   const accept = server.listeners('connection') as ((this: Server, socket: Socket) => void)[]
@@ -151,6 +190,8 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex, last: Se
   if (isAnswering && last.req.complete) {
     // What comes behind a request is no reason to write into the answer to it.
     last.shouldKeepAlive = false
+    // Else it could send on for ever and look busy, while it takes nothing of the answer.
+    socket.pause()
     if (last.listeners('finish').includes(endSocket)) return
     last.once('finish', endSocket)
     return
@@ -164,13 +205,23 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex, last: Se
   socket.end(
     `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   )
+  leaveSoon(socket)
 }
 
 const isUnderWay = (answer: ServerResponse | undefined): answer is ServerResponse =>
   answer !== undefined && !answer.writableFinished && !answer.destroyed
 
 function endSocket(this: ServerResponse): void {
-  this.req.socket.end()
+  const { socket } = this.req
+  socket.end()
+  leaveSoon(socket)
+}
+
+/** An end that was sent is not waited for to be answered for long. */
+function leaveSoon(socket: Duplex): void {
+  socket.resume()
+  const timer = setTimeout(() => socket.destroy(), goodbyeMs)
+  socket.once('close', () => clearTimeout(timer))
 }
 
 const badRequest = () =>

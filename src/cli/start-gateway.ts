@@ -5,14 +5,16 @@ import { createApp, createUpgradeListener, type Shop } from '../app.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Config } from '../config/config.ts'
 import type { Environment } from '../config/environment.ts'
+import type { ListenAddress } from '../config/scalars.ts'
 import { type Context, type ContextOptions, clientRules, createContext } from '../context.ts'
 import { Connections } from '../gateway/limits/connections.ts'
 import { Jobs } from '../gateway/redeem/jobs.ts'
 import { measureConnections } from '../telemetry/guard-metrics.ts'
 import type { Telemetry, TelemetryOptions } from '../telemetry/telemetry.ts'
 import { createTelemetry } from '../telemetry/telemetry.ts'
-import { formatAddress, listen } from './listen.ts'
+import { formatAddress, type ListenOptions, listen } from './listen.ts'
 import { mostConnections, mostOpenFiles } from './most-connections.ts'
+import { operatorConnections } from './operator-connections.ts'
 
 export interface StartOptions {
   readonly config: Config
@@ -54,14 +56,12 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
   let context: Context | undefined
   const shop: Shop = { sitePrefix: config.site.prefix, context: () => context }
   const openFiles = mostOpenFiles()
-  const before = clientRules(config)
-  const taken = mostConnections(before.connections, openFiles)
-  if (taken < before.connections) telemetry.events.fewConnections(taken, before.connections)
+  const most = (wanted: number): number => mostConnections(wanted, openFiles)
+  const before = clientRules(config, most)
+  const wanted = config.limits.connections
+  if (before.connections < wanted) telemetry.events.fewConnections(before.connections, wanted)
   const connections = new Connections({
-    rules() {
-      const rules = context?.gateway.settings.clients ?? before
-      return { ...rules, connections: mostConnections(rules.connections, openFiles) }
-    },
+    rules: () => context?.gateway.settings.clients ?? before,
     onClosed: (limit, which) => telemetry.events.connectionClosed(limit, which),
   })
   measureConnections(telemetry.metrics.registry, () => connections.size)
@@ -83,7 +83,9 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     token: config.admin.token,
     isOwnHost: (host) => adminHosts.has(host),
   })
-  const adminListener = opened.use(await listen({ fetch: admin.fetch, address: config.admin.listen }))
+  const listenAs = (name: 'admin' | 'health', { fetch }: Pick<ListenOptions, 'fetch'>, address: ListenAddress) =>
+    listen({ fetch, address, connections: operatorConnections(name, telemetry.events), isOperator: true })
+  const adminListener = opened.use(await listenAs('admin', admin, config.admin.listen))
   const { port } = adminListener.address
   adminHosts = new Set([
     formatAddress(adminListener.address),
@@ -91,8 +93,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     `127.0.0.1:${port}`,
     `[::1]:${port}`,
   ])
-  const healthListener =
-    config.health && opened.use(await listen({ fetch: health.fetch, address: config.health.listen }))
+  const healthListener = config.health && opened.use(await listenAs('health', health, config.health.listen))
   context = opened.use(
     await createContext({
       config,
@@ -102,6 +103,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
       jobs,
       signal: options.signal,
       onFatal: options.onFatal,
+      mostConnections: most,
       onWaiting() {
         readiness.set({ kind: 'starting', reason: 'another process owns the ledger' })
         options.onWaiting?.()

@@ -25,6 +25,8 @@ export interface ClientLimits {
   readonly unpaidBytesAtOnce: number
   readonly connections: number
   readonly connectionsPerClient: number | undefined
+  readonly webSockets: number
+  readonly webSocketsPerClient: number | undefined
 }
 
 export interface TrustedProxies {
@@ -81,6 +83,11 @@ export const accessShape = {
   blocklist_file: filePath.optional(),
 }
 
+const countOrOff = (usual: number) =>
+  z.union([z.literal(['off', false]).transform(() => 'off' as const), z.int().min(1)], {
+    error: `write a number such as \`${usual}\`, or \`off\``,
+  })
+
 /** For the file alone. */
 export const clientsShape = {
   trusted_proxies: z
@@ -112,12 +119,18 @@ export const clientsShape = {
         .max(1_000_000)
         .describe('Connections of all clients at the same time; never more than half of the files that may be open')
         .default(8192),
-      connections_per_client: z
-        .union([z.literal(['off', false]).transform(() => 'off' as const), z.int().min(1)], {
-          error: 'write a number such as `256`, or `off`',
-        })
+      connections_per_client: countOrOff(256)
         .describe('Connections of one client at the same time; those of trusted proxies have no such limit')
         .prefault(256),
+      websockets: z
+        .int()
+        .min(1)
+        .max(1_000_000)
+        .describe('WebSockets of all clients at the same time; never more than half of the connections')
+        .default(1024),
+      websockets_per_client: countOrOff(64)
+        .describe('WebSockets of one client at the same time, also of one behind a trusted proxy')
+        .prefault(64),
     })
     .prefault({})
     .describe(

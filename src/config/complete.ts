@@ -44,6 +44,8 @@ export function complete(input: TopInput, parsed: readonly ServiceConfig[], fram
       unpaidBytesAtOnce: input.limits.unpaid_bytes_at_once,
       connections: input.limits.connections,
       connectionsPerClient: readCount(input.limits.connections_per_client),
+      webSockets: input.limits.websockets,
+      webSocketsPerClient: readCount(input.limits.websockets_per_client),
     },
     publicUrl: input.public_url?.replace(/\/$/, ''),
     contact: input.contact,

@@ -100,6 +100,8 @@ export interface Timeouts {
   readonly totalMs: number
   readonly firstByteMs: number
   readonly idleMs: number
+  /** After which a WebSocket is closed on which no byte went either way. */
+  readonly webSocketIdleMs: number
 }
 
 export interface UpstreamConfig {

@@ -29,7 +29,7 @@ export function defineService(
     served: {
       attempts: defaults.attempts,
       ...others,
-      timeout: writtenTimeout(others.timeout, defaults.timeout),
+      timeout: writtenTimeout(others.timeout, defaults.timeout, others.websocket === true),
       ...(defaults.rate_limits && {
         rate_limits: { ...writtenRates(defaults.rate_limits), ...asBlock(others.rate_limits) },
       }),
@@ -47,9 +47,10 @@ const writtenRates = (limits: RateLimitsInput): Record<string, string> =>
   )
 
 /** A service's own times, completed with the file's, so that they mean the same without the file. */
-function writtenTimeout(own: unknown, shared: TopInput['defaults']['timeout']): unknown {
-  if (own !== undefined && !asBlock(own)) return own
-  const parts = typeof shared === 'number' ? { total: shared } : shared
+function writtenTimeout(own: unknown, shared: TopInput['defaults']['timeout'], webSocket: boolean): unknown {
+  const { websocket_idle: webSocketIdle, ...parts } = typeof shared === 'number' ? { total: shared } : shared
+  const ofWebSockets = webSocket && webSocketIdle !== undefined ? { websocket_idle: `${webSocketIdle}ms` } : undefined
+  if (own !== undefined && !asBlock(own)) return ofWebSockets ? { total: own, ...ofWebSockets } : own
   const inherited = Object.fromEntries(Object.entries(parts).map(([key, ms]) => [key, `${ms}ms`]))
-  return { ...inherited, ...asBlock(own) }
+  return { ...inherited, ...ofWebSockets, ...asBlock(own) }
 }

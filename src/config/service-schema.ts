@@ -81,9 +81,12 @@ export const timeouts = z
       total: waitMs.describe('The whole call').optional(),
       first_byte: waitMs.describe('Until the answer begins').optional(),
       idle: waitMs.describe('Between two pieces of the answer').optional(),
+      websocket_idle: waitMs
+        .describe('A WebSocket on which no byte goes either way for this long is closed; default 5m')
+        .optional(),
     }),
   ])
-  .describe('How long a call may take: one time for the whole call, or `{ total, first_byte, idle }`')
+  .describe('How long a call may take: one time for the whole call, or `{ total, first_byte, idle, websocket_idle }`')
 
 export const resultTtl = 'How long a stored result is kept for the buyer'
 export const attemptsMeaning = 'Failed calls after which the payment is given up and due for a refund'

@@ -32,6 +32,8 @@ export interface ServiceContext {
 }
 
 const defaultHoldMs = 20_000
+/** Most servers and clients of WebSockets ping at least once a minute. */
+const webSocketIdleMs = 5 * 60_000
 
 export function readService(
   keyText: string,
@@ -47,6 +49,11 @@ export function readService(
   const maxBytes = request?.max_bytes ?? context.defaults.request.max_bytes
   if (maxBytes > maxBodyBytes)
     context.onProblem([...path, 'request', 'max_bytes'], 'must be at most 256MiB, since a body is held in memory')
+  if (typeof input.timeout === 'object' && input.timeout.websocket_idle !== undefined && !input.websocket)
+    context.onProblem(
+      [...path, 'timeout', 'websocket_idle'],
+      'is for WebSockets, and this service passes none; add `websocket: true`, or take it away',
+    )
   if (input.timeout) checkTimeouts(input.timeout, context.defaults.timeout, [...path, 'timeout'], context.onProblem)
   const examples = input.examples.map((example, index) => readExample(example, [...path, 'examples', index], context))
   const contentType = request?.content_type
@@ -71,7 +78,7 @@ export function readService(
     upstreamJob:
       input.upstream_job &&
       readUpstreamJob(input.upstream_job, upstream.origin, [...path, 'upstream_job'], context.onProblem),
-    timeouts: readTimeouts(input.timeout ?? context.defaults.timeout, context.defaults.timeout),
+    timeouts: readTimeouts(input.timeout ?? context.defaults.timeout, context.defaults.timeout, input.websocket),
     charge: readCharge(input.charge),
     stream: input.stream,
     allowUnframed: input.allow_unframed,
@@ -130,15 +137,19 @@ function joinPaths(shared: string | undefined, own: string | undefined): string 
 
 type TimeoutInput = TopInput['defaults']['timeout']
 
-/** One time is for the whole call and stands alone; of several, those that are not given are the file's. */
-function readTimeouts(input: TimeoutInput, defaults: TimeoutInput): Timeouts {
-  const parts =
-    typeof input === 'number' ? { total: input } : { ...(typeof defaults === 'object' && defaults), ...input }
+/**
+ * One time is for the whole call and stands alone; of several, those that are not given are the file's. A WebSocket has
+ * no whole call, so that its time is bounded by none.
+ */
+function readTimeouts(input: TimeoutInput, defaults: TimeoutInput, isWebSocket: boolean): Timeouts {
+  const shared = typeof defaults === 'object' ? defaults : {}
+  const parts = typeof input === 'number' ? { total: input } : { ...shared, ...input }
   const totalMs = totalOf(input, defaults)
   return {
     totalMs,
     firstByteMs: Math.min(parts.first_byte ?? totalMs, totalMs),
     idleMs: Math.min(parts.idle ?? totalMs, totalMs),
+    webSocketIdleMs: (isWebSocket ? (parts.websocket_idle ?? shared.websocket_idle) : undefined) ?? webSocketIdleMs,
   }
 }
 

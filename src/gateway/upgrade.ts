@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type ErrorCode, errorCatalogue, GatewayError } from '../errors.ts'
+import { GatewayError } from '../errors.ts'
 import type { Gateway } from './gateway.ts'
 import { clientAddress } from './limits/client-address.ts'
-import { limitRequests } from './limits/client-limits.ts'
+import { enterWebSocket, limitRequests } from './limits/client-limits.ts'
 import { clientFacts, headerLines } from './request/headers.ts'
 import { readTarget } from './request/target.ts'
 
@@ -30,21 +30,33 @@ export function handleUpgrade(
   const { service, params } = match
   limitRequests(gateway, { clientAddress: address }, service, undefined)
   const path = service.upstreamPath(target, params) ?? target.path
+  const { firstByteMs, webSocketIdleMs } = service.config.timeouts
+  const leave = enterWebSocket(gateway, { clientAddress: address }, service)
   gateway.upstream.upgrade(incoming, socket, head, {
     upstream: service.config.upstream,
     path: target.query === '' ? path : `${path}?${target.query}`,
     client: clientFacts(incoming, target, address),
     requestId,
-    refuse: () => refuseUpgrade(socket, 'upstream_answer_refused'),
-    answerWithinMs: service.config.timeouts.firstByteMs,
+    refuse: () => refuseUpgrade(socket, new GatewayError('upstream_answer_refused')),
+    answerWithinMs: firstByteMs,
+    idleMs: webSocketIdleMs,
+    closed: leave,
   })
 }
 
-/** Answers on the socket, which has no response object, and ends it. */
-export function refuseUpgrade(socket: Duplex, code: ErrorCode): void {
-  const { status } = errorCatalogue[code]
+/** For the answer to reach its client. */
+const goodbyeMs = 2_000
+
+/** Answers on the socket, which has no response object, and ends it, whatever its client does. */
+export function refuseUpgrade(socket: Duplex, { code, status, options }: GatewayError): void {
   const body = `${JSON.stringify({ status, code })}\n`
-  const head = `HTTP/1.1 ${status} ${code}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`
+  const retryMs = options.retryAfterMs
+  const retry = retryMs === undefined ? '' : `Retry-After: ${Math.ceil(retryMs / 1000)}\r\n`
+  const head = `HTTP/1.1 ${status} ${code}\r\nConnection: close\r\nContent-Type: application/json\r\n${retry}Content-Length: ${body.length}\r\n\r\n`
   socket.on('error', () => socket.destroy())
   socket.end(head + body)
+  // What a client sends on and nobody reads would hide that it has left, and one that does not leave kept its place.
+  socket.resume()
+  const timer = setTimeout(() => socket.destroy(), goodbyeMs)
+  socket.once('close', () => clearTimeout(timer))
 }

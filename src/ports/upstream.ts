@@ -100,4 +100,8 @@ export interface UpgradeTarget {
   readonly refuse: () => void
   /** Until the upstream answers the handshake. */
   readonly answerWithinMs: number
+  /** Both ends are closed when no byte went either way for so long. */
+  readonly idleMs: number
+  /** Called once, when the client's end and the upstream's are closed, whatever came of the handshake. */
+  readonly closed: () => void
 }

@@ -2,12 +2,12 @@ import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono } from 'hono'
 import { type ErrorCode, errorCatalogue } from '../errors.ts'
-import { priceRule } from '../gateway/challenge.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import { handleJob } from '../gateway/job-resource/handle-job.ts'
 import { quoteRequest } from '../gateway/quote-request.ts'
 import { ownHeaders } from '../gateway/respond.ts'
 import type { RequestScope } from '../gateway/scope.ts'
+import { sendServiceList } from './service-list.ts'
 
 export type SiteEnvironment = { Bindings: HttpBindings; Variables: { scope: RequestScope; gateway: Gateway } }
 
@@ -23,7 +23,10 @@ export function createSiteApp(prefix: string): Hono<SiteEnvironment> {
       'access-control-allow-headers': 'Content-Type, Authorization, Prefer, Range, If-Range',
     }),
   )
-  app.get('/services', (c) => c.json({ services: listServices(c.var.gateway) }, 200, corsHeaders))
+  app.get('/services', (c) => {
+    sendServiceList(c.var.gateway.catalog(), c.env.incoming, c.env.outgoing, corsHeaders)
+    return RESPONSE_ALREADY_SENT
+  })
   app.get('/problems/:code', (c) => {
     const code = c.req.param('code')
     if (!Object.hasOwn(errorCatalogue, code)) return c.json({ error: 'there is no such problem' }, 404, corsHeaders)
@@ -41,25 +44,4 @@ export function createSiteApp(prefix: string): Hono<SiteEnvironment> {
     return RESPONSE_ALREADY_SENT
   })
   return app
-}
-
-function listServices(gateway: Gateway) {
-  return gateway.catalog().services.map(({ name, config, contract }) => ({
-    name,
-    methods: contract.route.methods,
-    host: config.key.host,
-    path: config.key.path,
-    title: config.title,
-    description: config.description,
-    price: priceRule(contract.price),
-    charge: contract.price === 'free' ? undefined : config.charge.when,
-    schema: config.request.schema,
-    query: config.request.query,
-    examples: config.examples.map(({ title, path, query, body }) => ({
-      title,
-      path,
-      query,
-      ...(body.kind === 'json' && { body: body.value }),
-    })),
-  }))
 }

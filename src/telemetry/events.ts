@@ -10,6 +10,8 @@ export type LimitName =
   | 'paid_bytes_at_once'
   | 'client'
   | 'token'
+  | 'websockets'
+  | 'websockets_per_client'
 
 /**
  * What happens in the shop, one function an event. Log lines and metrics are made from these and from nothing else; no
@@ -41,6 +43,8 @@ export interface Events extends WalletEvents, HoldEvents {
   limited(limit: LimitName, service: string): void
   /** A connection was one too many and was closed, or one that waited for a request was closed in its place. */
   connectionClosed(limit: 'all' | 'client', which: 'new' | 'waiting'): void
+  /** The same on a listener that is not for buyers. */
+  probeClosed(listener: 'admin' | 'health'): void
   /** Fewer connections are taken than the configuration says. */
   fewConnections(taken: number, wanted: number): void
   /** Requests come through a proxy that the configuration does not name: limits per client do not tell them apart. */

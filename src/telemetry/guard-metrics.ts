@@ -63,6 +63,17 @@ export function measureGuards(registry: Registry, { upstreams, disk }: GuardRead
   })
 }
 
+export function measureWebSockets(registry: Registry, open: () => number): void {
+  new Gauge({
+    name: 'turnpike_websockets_open',
+    help: 'WebSockets that are open now, or in their handshake',
+    registers: [registry],
+    collect() {
+      this.set(open())
+    },
+  })
+}
+
 export function measureConnections(registry: Registry, open: () => number): void {
   new Gauge({
     name: 'turnpike_connections_open',

@@ -10,6 +10,7 @@ export function recordEvents(logger: Logger, metrics: Metrics): Events {
   const sats = (msat: bigint) => Number(msat) / 1000
   const facts = ({ service, jobId, epoch }: JobFacts) => ({ service, job: jobId, epoch })
   const tooMany = { all: new Seldom(minuteMs), client: new Seldom(minuteMs) }
+  const tooManyProbes = { admin: new Seldom(minuteMs), health: new Seldom(minuteMs) }
   return {
     ...recordWalletEvents(logger, metrics.wallets),
     ...recordHoldEvents(logger, metrics.holds),
@@ -98,6 +99,14 @@ export function recordEvents(logger: Logger, metrics: Metrics): Events {
       logger.warn(
         { event: 'connection_closed', limit, closed },
         `there are too many connections ${whose}: some are closed`,
+      )
+    },
+    probeClosed(listener) {
+      const closed = tooManyProbes[listener].count()
+      if (closed === 0) return
+      logger.warn(
+        { event: 'probe_closed', listener, closed },
+        `there are too many connections to \`${listener}.listen\`: some are closed`,
       )
     },
     fewConnections(taken, wanted) {

@@ -52,7 +52,7 @@ function summariseService(service: Service) {
       health: upstream.health,
       ca: upstream.ca,
     },
-    timeouts: `total ${timeouts.totalMs}, first byte ${timeouts.firstByteMs}, idle ${timeouts.idleMs}`,
+    timeouts: `total ${timeouts.totalMs}, first byte ${timeouts.firstByteMs}, idle ${timeouts.idleMs}${config.websocket ? `, of a WebSocket ${timeouts.webSocketIdleMs}` : ''}`,
     body: contract.body.kind === 'structured' ? bodyForms(contract.body) : contract.body.kind,
     contentTypes: request.contentTypes,
     upstreamJob: config.upstreamJob,
@@ -73,9 +73,10 @@ const rateText = (rate: { readonly amount: number; readonly perMs: number } | un
 
 /** Undefined where they are the usual ones. */
 function summariseLimits({ limits }: Config): string | undefined {
-  const { challenges, unpaidBytes, unpaidBytesAtOnce } = limits
-  const text = `challenges ${rateText(challenges)}, unpaid bytes ${rateText(unpaidBytes)}, ${unpaidBytesAtOnce} at once`
-  return text === 'challenges 120 in 300000 ms, unpaid bytes 268435456 in 60000 ms, 536870912 at once'
+  const { challenges, unpaidBytes, unpaidBytesAtOnce, webSockets, webSocketsPerClient } = limits
+  const text = `challenges ${rateText(challenges)}, unpaid bytes ${rateText(unpaidBytes)}, ${unpaidBytesAtOnce} at once, WebSockets ${webSockets} and ${webSocketsPerClient}`
+  return text ===
+    'challenges 120 in 300000 ms, unpaid bytes 268435456 in 60000 ms, 536870912 at once, WebSockets 1024 and 64'
     ? undefined
     : text
 }

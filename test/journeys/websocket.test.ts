@@ -1,47 +1,9 @@
-import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { openGateway } from '../support/gateway.ts'
-
-const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
-
-/** A server that takes WebSockets and sends every short text back. */
-async function openEcho() {
-  const handshakes: IncomingMessage[] = []
-  const sockets = new Set<Duplex>()
-  const server = createServer((_incoming, outgoing) => outgoing.writeHead(404).end())
-  server.on('upgrade', (incoming: IncomingMessage, socket: Duplex) => {
-    handshakes.push(incoming)
-    sockets.add(socket)
-    socket.on('error', () => socket.destroy()).on('end', () => socket.end())
-    const accept = createHash('sha1').update(`${incoming.headers['sec-websocket-key']}${acceptGuid}`).digest('base64')
-    socket.write(
-      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
-    )
-    socket.on('data', (frame: Buffer) => answerFrame(socket, frame))
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    handshakes,
-    sockets,
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
-}
-
-/** Texts under 126 bytes come masked and go back plain (RFC 6455, section 5.2). */
-function answerFrame(socket: Duplex, frame: Buffer): void {
-  const [opcode, length] = [(frame[0] ?? 0) & 15, (frame[1] ?? 0) & 127]
-  if (opcode !== 1) return void socket.end(frame.subarray(0, 1))
-  const mask = frame.subarray(2, 6)
-  const text = frame.subarray(6, 6 + length).map((byte, index) => byte ^ (mask[index % 4] ?? 0))
-  socket.write(Buffer.concat([Buffer.from([0x81, text.length]), text]))
-}
+import { openEcho, refusedHandshake } from '../support/websockets.ts'
 
 const config = (upstream: string) => `
 services:
@@ -55,16 +17,6 @@ const socketTo = (gateway: { url: string }, path: string) =>
 
 const once = (socket: WebSocket, event: 'open' | 'message' | 'close' | 'error') =>
   new Promise<Event>((resolve) => socket.addEventListener(event, resolve, { once: true }))
-
-/** A handshake by hand. @returns the first line of the answer and its body */
-async function handshake(gateway: { url: string }, path: string, headers = ''): Promise<readonly [string, string]> {
-  const { hostname, port } = new URL(gateway.url)
-  const socket = connect(Number(port), hostname)
-  const lines = `GET ${path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${headers}\r\n`
-  socket.write(lines)
-  const text = Buffer.concat(await Array.fromAsync(socket as AsyncIterable<Buffer>)).toString()
-  return [text.split('\r\n', 1)[0] ?? '', text.slice(text.indexOf('\r\n\r\n') + 4)]
-}
 
 describe('a WebSocket', () => {
   test('passes through a free route that says so, both ways', async () => {
@@ -109,7 +61,7 @@ describe('a WebSocket', () => {
   ] as const)('is refused on %s, and reaches no upstream', async ([, path, line]) => {
     await using upstream = await openEcho()
     await using gateway = await openGateway({ config: config(upstream.url) })
-    const [said, body] = await handshake(gateway, path)
+    const [said, body] = await refusedHandshake(gateway, path)
     expect(said).toBe(line)
     expect(JSON.parse(body)).toMatchObject({ code: line.split(' ')[2] })
     expect(upstream.handshakes).toHaveLength(0)

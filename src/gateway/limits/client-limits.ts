@@ -9,9 +9,10 @@ import { type BucketRate, Buckets } from './buckets.ts'
 import { type AddressRules, clientPrefix, isOwnMachine } from './client-address.ts'
 import type { ConnectionRules } from './connections.ts'
 import { Turnstile } from './turnstile.ts'
+import { type WebSocketRules, WebSockets } from './web-sockets.ts'
 
 /** The rules of today's configuration. */
-export interface ClientRules extends ConnectionRules {
+export interface ClientRules extends ConnectionRules, WebSocketRules {
   readonly addresses: AddressRules
   /** @param address canonical */
   readonly admits: (address: string) => boolean
@@ -38,6 +39,7 @@ export class ClientUse {
   heldBytes = 0
   /** The same of bodies that belong to payments, by payment hash. */
   readonly paidBytes = new Map<string, number>()
+  readonly webSockets = new WebSockets()
   /** Bytes of refused bodies that were read all the same, of all clients together. */
   readonly discarded: Buckets
   /** Refusals that are not answered yet, on purpose. */
@@ -116,6 +118,25 @@ export function limitUnpaidBytes(
   const client = limitedClient(scope)
   if (unpaidBytes && client !== undefined && bytes > 0)
     refuse(gateway, 'unpaid_bytes', service, gateway.use.unpaidBytes.take(client, bytes, unpaidBytes))
+}
+
+const fullRetryMs = 10_000
+
+/**
+ * Takes a place for a WebSocket.
+ * @returns to be called when both of its ends are closed
+ * @throws GatewayError `rate_limited` where the client has too many open, `websockets_full` where all clients have
+ */
+export function enterWebSocket(
+  gateway: Gateway,
+  scope: Pick<RequestScope, 'clientAddress'>,
+  service: Service,
+): () => void {
+  const place = gateway.use.webSockets.enter(limitedClient(scope), gateway.settings.clients)
+  if (place.kind === 'taken') return place.leave
+  if (place.limit === 'client') refuse(gateway, 'websockets_per_client', service, fullRetryMs)
+  gateway.events.limited('websockets', service.name)
+  throw new GatewayError('websockets_full', undefined, { retryAfterMs: fullRetryMs })
 }
 
 /** Waits above this are told as this: a client that comes back later than it had to is no better off. */
