@@ -73,7 +73,7 @@ export function tokenExpiry(
 /**
  * Makes the invoice of a sale.
  * @param hold the payment is to be held, under this hash
- * @throws GatewayError `wallet_unavailable`; `invalid_request` when no wallet can ask for so much
+ * @throws GatewayError `wallet_unavailable`, `ledger_unavailable`; `invalid_request` when no wallet can ask for so much
  */
 export async function issueFor(
   { settings, issuer, events, random }: Gateway,
@@ -86,6 +86,7 @@ export async function issueFor(
     amountMsat: price.msat,
     description: `${settings.title}: ${service.name}`.slice(0, 120),
     expirySeconds: Math.ceil(settings.invoiceExpiryMs / 1000),
+    tokenTtlMs: settings.tokenTtlMs,
     idempotencyKey: hold?.paymentHash ?? random(16).toString('hex'),
     ...(hold && { hold }),
   }
@@ -94,6 +95,7 @@ export async function issueFor(
     events.challenged(service.name, invoice.amountMsat)
     return invoice
   } catch (thrown) {
+    if (thrown instanceof LedgerError) throw unsellable(thrown)
     const reason = thrown instanceof WalletError ? thrown.code : 'unavailable'
     events.notIssued(reason)
     if (reason === 'bad_amount') throw new GatewayError('invalid_request', tooMuch, { cause: thrown })
@@ -199,11 +201,14 @@ export async function keepRevision(keeping: Promise<void> | undefined): Promise<
     await keeping
   } catch (thrown) {
     if (!(thrown instanceof LedgerError)) throw thrown
-    throw new GatewayError('ledger_unavailable', 'nothing can be sold while the ledger cannot be written', {
-      retryAfterMs: 5_000,
-      money: 'not-charged',
-      action: 'none',
-      cause: thrown,
-    })
+    throw unsellable(thrown)
   }
 }
+
+const unsellable = (cause: LedgerError): GatewayError =>
+  new GatewayError('ledger_unavailable', 'nothing can be sold while the ledger cannot be written', {
+    retryAfterMs: 5_000,
+    money: 'not-charged',
+    action: 'none',
+    cause,
+  })

@@ -268,9 +268,10 @@ export interface Ledger extends AsyncDisposable {
   /** Frames in order from `fromSeq`, as many as fit in `maxBytes` but at least one. */
   frames(paymentHash: string, epoch: number, fromSeq: number, maxBytes: number): Promise<Frame[]>
   /**
-   * Forgets what is over: frames past their keeping, and captured rows no longer honoured. Advances no faster than
+   * Forgets what is over: frames past their keeping, captured rows no longer honoured, and invoices that are needed no
+   * more. Advances no faster than
    * `monotonicMs`, whatever the clock says, and no claim is taken at or below the highest expiry that was forgotten.
-   * @returns how many rows of either kind went; call again while it is above 0
+   * @returns how many rows of any kind went; call again while it is above 0
    */
   prune(nowMs: number, monotonicMs: number): Promise<number>
   /** Commits definitions before they go live; a known `rev` only has its `lastSoldUntil` raised. */
