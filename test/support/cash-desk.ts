@@ -141,7 +141,14 @@ export async function openDesk(wallets: readonly ScriptedWallet[], options: Test
     events,
     issue(amountMsat = 1_000n, expirySeconds = 600) {
       const idempotencyKey = `order ${++orders}`
-      const order = { service: 'make', amountMsat, description: 'Turnpike: make', expirySeconds, idempotencyKey, tokenTtlMs: 86_400_000 }
+      const order = {
+        service: 'make',
+        amountMsat,
+        description: 'Turnpike: make',
+        expirySeconds,
+        idempotencyKey,
+        tokenTtlMs: 86_400_000,
+      }
       return desk.issuer.issue(order)
     },
     [Symbol.asyncDispose]: () => desk[Symbol.asyncDispose](),
