@@ -12,6 +12,7 @@ import type { Events } from '../telemetry/events.ts'
 import type { DiskRoom } from './disk-room.ts'
 import type { HoldDesk } from './hold/hold-desk.ts'
 import type { ClientRules, ClientUse } from './limits/client-limits.ts'
+import type { Arrivals } from './redeem/arrivals.ts'
 import type { Deliveries } from './redeem/deliveries.ts'
 import type { Jobs } from './redeem/jobs.ts'
 
@@ -31,6 +32,7 @@ export interface Gateway {
   /** Where payments are held; undefined when nothing is sold that way. */
   readonly holdDesk: () => HoldDesk | undefined
   readonly deliveries: Deliveries
+  readonly arrivals: Arrivals
   readonly clock: Clock
   readonly random: (bytes: number) => Buffer
   readonly events: Events

@@ -93,6 +93,8 @@ export interface ClaimRequest {
   readonly jobId: string
   readonly salt: Uint8Array
   readonly nowMs: number
+  /** When the request came, if that was before: whether the token or the row is over goes by this. */
+  readonly arrivedAtMs?: number
   /** How long a result of this service is kept. */
   readonly resultTtlMs: number
   /** Take over a `running` row: the caller knows that no job of this process runs for it. */

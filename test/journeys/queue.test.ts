@@ -1,4 +1,7 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import { describe, expect, test, vi } from 'vitest'
+import { LedgerError } from '#src/ports/ledger.ts'
 import { makeGate } from '../support/answers.ts'
 import { type Payment, paid, payFor, send } from '../support/buyer.ts'
 import { TestClock } from '../support/clock.ts'
@@ -10,6 +13,7 @@ import { openUpstream, type TestUpstream } from '../support/upstream.ts'
 
 vi.setConfig({ testTimeout: 30_000 })
 const soon = { timeout: 10_000 }
+const hour = 3_600_000
 
 const shop = (upstream: string, limits: string) => `
 l402: { token_ttl: 1h }
@@ -205,17 +209,109 @@ describe('a queue that is full', () => {
   })
 })
 
-test('a token that expires while its request waits was in time', async () => {
-  const clock = new TestClock(Date.now())
-  await using upstream = await openHeld()
-  await using gateway = await openGateway({ config: shop(upstream.url, 'max_concurrent: 1'), clock })
-  const payments = await payForAll(gateway, 2)
-  clock.advance(3_600_000 - 2_000)
-  const [running, waiting] = await beginInTurn(gateway, upstream, payments)
-  clock.advance(60_000)
-  upstream.finish(0)
-  upstream.finish(1)
-  expect([(await running)?.status, (await waiting)?.text]).toEqual([200, 'made 1'])
+describe('a token that expires while its request waits', () => {
+  const openWaiting = async () => {
+    const clock = new TestClock(Date.now())
+    const upstream = await openHeld()
+    const config = shop(upstream.url, 'max_concurrent: 1').replace('flat: 7 }', 'flat: 7 }, result: { ttl: 1m }')
+    return { clock, upstream, gateway: await openGateway({ config, clock }) }
+  }
+  /** Until two seconds before tokens end that were sold now. */
+  const almost = hour - 2_000
+
+  test('was in time', async () => {
+    const { clock, upstream, gateway } = await openWaiting()
+    await using _upstream = upstream
+    await using _gateway = gateway
+    const payments = await payForAll(gateway, 2)
+    clock.advance(almost)
+    const [running, waiting] = await beginInTurn(gateway, upstream, payments)
+    clock.advance(60_000)
+    upstream.finish(0)
+    upstream.finish(1)
+    expect([(await running)?.status, (await waiting)?.text]).toEqual([200, 'made 1'])
+  })
+
+  test('was in time, though tokens that ended later are forgotten meanwhile; that waits for it alone', async () => {
+    const { clock, upstream, gateway } = await openWaiting()
+    await using _upstream = upstream
+    await using _gateway = gateway
+    const payments = await payForAll(gateway, 2)
+    clock.advance(1_000)
+    const other = await payFor(gateway, requestNumber(2))
+    upstream.finish(2)
+    expect((await send(gateway, paid(requestNumber(2), other))).text).toBe('made 2')
+    clock.advance(almost - 1_000)
+    upstream.calls.length = 0
+    const [running, waiting] = await beginInTurn(gateway, upstream, payments)
+    clock.advance(10 * 60_000)
+    const { context } = gateway.running
+    await context.forget()
+    upstream.finish(0)
+    upstream.finish(1)
+    expect([(await running)?.status, (await waiting)?.text]).toEqual([200, 'made 1'])
+    await idle(gateway)
+    expect(await rowIn(gateway, other)).toBeDefined()
+    await context.forget()
+    expect(await rowIn(gateway, other)).toBeUndefined()
+  })
+
+  test('was in time, though its first claim could not be written', async () => {
+    const { clock, upstream, gateway } = await openWaiting()
+    await using _upstream = upstream
+    await using _gateway = gateway
+    const [first, second] = await payForAll(gateway, 2)
+    if (!first || !second) throw new Error('nothing was paid')
+    clock.advance(almost)
+    const running = send(gateway, paid(requestNumber(0), first))
+    await expect.poll(() => upstream.calls, soon).toHaveLength(1)
+    const twice = [1, 1].map((number) => send(gateway, paid(requestNumber(number), second)))
+    await expect.poll(() => gateway.running.context.gateway.arrivals.size, soon).toBe(2)
+    clock.advance(60_000)
+    const broken = new LedgerError('busy', 'not now')
+    using _claim = vi.spyOn(gateway.running.context.ledger, 'claim').mockRejectedValueOnce(broken)
+    upstream.finish(0)
+    upstream.finish(1)
+    const statuses = (await Promise.all(twice)).map(({ status }) => status)
+    expect([(await running).status, ...statuses.toSorted()]).toEqual([200, 200, 503])
+  })
+
+  test('was in time, though its body took longer to come', async () => {
+    const { clock, upstream, gateway } = await openWaiting()
+    await using _upstream = upstream
+    await using _gateway = gateway
+    const [payment] = await payForAll(gateway, 1)
+    if (!payment) throw new Error('nothing was paid')
+    clock.advance(almost)
+    upstream.finish(0)
+    const { path, body } = requestNumber(0)
+    const text = JSON.stringify(body)
+    const { port } = new URL(gateway.url)
+    const headers = {
+      ...payment.authorization,
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(text),
+    }
+    const outgoing = request({ host: '127.0.0.1', port, path, method: 'POST', headers, agent: false })
+    outgoing.write(text.slice(0, 2))
+    await expect.poll(() => gateway.running.context.gateway.arrivals.size, soon).toBe(1)
+    clock.advance(60_000)
+    outgoing.end(text.slice(2))
+    const [answer] = (await once(outgoing, 'response')) as [IncomingMessage]
+    answer.resume()
+    expect([answer.statusCode, answer.headers['l402-payment']]).toEqual([200, 'spent'])
+    expect(gateway.running.context.gateway.arrivals.size).toBe(0)
+  })
+
+  test('is not in time when it comes later', async () => {
+    const { clock, upstream, gateway } = await openWaiting()
+    await using _upstream = upstream
+    await using _gateway = gateway
+    const [payment] = await payForAll(gateway, 1)
+    if (!payment) throw new Error('nothing was paid')
+    clock.advance(hour + 1_000)
+    expect((await send(gateway, paid(requestNumber(0), payment))).json().code).toBe('token_expired')
+  })
 })
 
 test('a free route does not stand in the queue', async () => {

@@ -191,8 +191,8 @@ export class Operations {
     return this.#meta.identity()
   }
 
-  #isExpired({ mintedExpiry, nowMs }: WireClaim): boolean {
-    return mintedExpiry * 1000 <= nowMs || mintedExpiry <= (this.#meta.number('pruned_through') ?? 0)
+  #isExpired({ mintedExpiry, nowMs, arrivedAtMs = nowMs }: WireClaim): boolean {
+    return mintedExpiry * 1000 <= arrivedAtMs || mintedExpiry <= (this.#meta.number('pruned_through') ?? 0)
   }
 
   /** A row that was just made may not run: its payment was revoked before, or may have been spent before a restore. */
