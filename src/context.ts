@@ -120,9 +120,6 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     tokenTtlMs: () => selling.l402.tokenTtlMs,
     longestUseMs: () =>
       Math.max(0, ...live.services.map((each) => each.config.timeouts.totalMs + each.config.result.ttlMs)),
-    onChange(ring) {
-      gateway = Object.freeze<Gateway>({ ...gateway, keys: ring })
-    },
   })
   writeGeneration(generationFile, ledger.meta.ledgerId, await ledger.nextGeneration())
   const revisions = await RevisionStore.load({

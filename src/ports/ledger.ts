@@ -185,6 +185,8 @@ export interface LedgerMeta {
   readonly keyFingerprints: ReadonlyMap<number, string>
   /** How often it was opened by a gateway, before this time. */
   readonly generation: number
+  /** No token that this ledger sold lives longer, as far as it was noted when it was opened, seconds. */
+  readonly longestTokenLife: number
   /** Set in a copy that was made by a backup and never put in place, Unix ms. */
   readonly copiedAtMs: number | undefined
 }
@@ -278,6 +280,8 @@ export interface Ledger extends AsyncDisposable {
   prune(nowMs: number, monotonicMs: number): Promise<number>
   /** Commits definitions before they go live; a known `rev` only has its `lastSoldUntil` raised. */
   saveRevisions(revisions: readonly RevisionRecord[]): Promise<void>
+  /** Commits that tokens may live so long, seconds. Only ever raised. */
+  noteTokenLife(seconds: number): Promise<void>
   /** In the order in which they were saved last. */
   revisions(): Promise<RevisionRecord[]>
   saveKeyFingerprints(fingerprints: ReadonlyMap<number, string>): Promise<void>

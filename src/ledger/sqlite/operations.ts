@@ -163,6 +163,10 @@ export class Operations {
     this.#revisions.save(revisions)
   }
 
+  noteTokenLife(seconds: number): void {
+    this.#meta.setNumber('longest_token_life', Math.max(seconds, this.#meta.number('longest_token_life') ?? 0))
+  }
+
   saveKeyFingerprints(fingerprints: ReadonlyMap<number, string>): void {
     for (const [id, fingerprint] of fingerprints) this.#meta.setKeyFingerprint(id, fingerprint)
   }
