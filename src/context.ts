@@ -15,6 +15,7 @@ import { type ClientRules, ClientUse } from './gateway/limits/client-limits.ts'
 import { Arrivals } from './gateway/redeem/arrivals.ts'
 import { Deliveries } from './gateway/redeem/deliveries.ts'
 import type { Jobs } from './gateway/redeem/jobs.ts'
+import { Releases } from './gateway/redeem/releases.ts'
 import { checkGeneration, writeGeneration } from './keys/generation-file.ts'
 import { KeyStore } from './keys/key-store.ts'
 import { createRandomPool } from './keys/random-pool.ts'
@@ -176,6 +177,7 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     holdDesk: () => holdDesk,
     deliveries: new Deliveries(ledger, clock, (cause) => events.ledgerFailed('delivered', cause)),
     arrivals,
+    releases: opened.use(new Releases(ledger, clock)),
     clock,
     random,
     events,

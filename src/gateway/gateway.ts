@@ -15,6 +15,7 @@ import type { ClientRules, ClientUse } from './limits/client-limits.ts'
 import type { Arrivals } from './redeem/arrivals.ts'
 import type { Deliveries } from './redeem/deliveries.ts'
 import type { Jobs } from './redeem/jobs.ts'
+import type { Releases } from './redeem/releases.ts'
 
 /** Everything the request path needs, made once by the composition root. */
 export interface Gateway {
@@ -33,6 +34,7 @@ export interface Gateway {
   readonly holdDesk: () => HoldDesk | undefined
   readonly deliveries: Deliveries
   readonly arrivals: Arrivals
+  readonly releases: Releases
   readonly clock: Clock
   readonly random: (bytes: number) => Buffer
   readonly events: Events
