@@ -62,7 +62,9 @@ export async function handle(
     ? paidBody(gateway, outgoing, service, owner.token, limits.maxBytes)
     : unpaidBody(gateway, outgoing, scope, service)
   const request = await readRequest(scope, incoming, target, { ...limits, allowance, turns: gateway.use.reading })
-  const reason = owner ? await spend(gateway, incoming, outgoing, scope, { ...owner, arrivedAtMs, undecided }, request) : reasonOf(verdict)
+  const reason = owner
+    ? await spend(gateway, incoming, outgoing, scope, { ...owner, arrivedAtMs, undecided }, request)
+    : reasonOf(verdict)
   if (!reason) return
   // From here on the answer is about a new payment; the one that came covers nothing.
   scope.genuine = false

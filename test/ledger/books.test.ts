@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { KeptInvoiceTable } from '#src/ledger/sqlite/kept-invoice-table.ts'
@@ -247,6 +248,22 @@ describe('invoices that are kept for the next process', () => {
     expect(await ledger.prune(now + 1_000, 1_000)).toBe(1)
     expect(await ledger.books.keptInvoice(over)).toBeUndefined()
     expect(await ledger.books.keptInvoice(living)).toEqual(keep(living))
+  })
+
+  test('are taken over from a ledger of the format before', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'turnpike-books-'))
+    const old = new Database(join(directory, 'ledger.sqlite'))
+    const migrations = new URL('../../src/ledger/sqlite/migrations/', import.meta.url)
+    for (const name of ['0001-init.sql', '0002-books.sql']) old.exec(readFileSync(new URL(name, migrations), 'utf8'))
+    old.pragma('user_version = 2')
+    const hash = newHash()
+    old
+      .prepare("INSERT INTO kept_invoice VALUES (?, 'main', 'verify/1', 'make', 7000, ?)")
+      .run(Buffer.from(hash, 'hex'), now + 5_000)
+    old.close()
+    await using books = await openBooks(directory)
+    const times = { expiresAtMs: now + 5_000, placeUntilMs: now + 5_000, neededUntilMs: now + 5_000 + 86_400_000 }
+    expect(await books.ledger.books.keptInvoice(hash)).toEqual(keep(hash, { ref: 'verify/1', ...times }))
   })
 
   test('are never more than so many: those whose tokens end first go first', () => {

@@ -77,9 +77,7 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
     let startedHere = false
     const entry = await gateway.jobs.join(paymentHash, hash, async () => {
       startedHere = true
-      return admitted.keptBy(
-        await claim(gateway, redemption, { ...offer, hash, rebinds, judged: admitted.report }),
-      )
+      return admitted.keptBy(await claim(gateway, redemption, { ...offer, hash, rebinds, judged: admitted.report }))
     })
     if (entry === undefined) continue
     switch (entry.kind) {

@@ -111,7 +111,8 @@ function otherRequest(record: PaymentRecord, input: SituationInput): Situation {
     case 'refused':
     case 'given_up':
       if (job.shown || job.rebound) return challenge('token_for_other_request')
-      if ((input.arrivedAtMs ?? input.nowMs) >= honouredUntilMs(record)) return { kind: 'error', code: 'refund_due', reference: job.id }
+      if ((input.arrivedAtMs ?? input.nowMs) >= honouredUntilMs(record))
+        return { kind: 'error', code: 'refund_due', reference: job.id }
       return { kind: 'rebind' }
   }
 }

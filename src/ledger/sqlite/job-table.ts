@@ -158,7 +158,16 @@ function claimParameters(request: WireClaim, hash: Buffer) {
   const { rev, nowMs, arrivedAtMs = nowMs, resultTtlMs } = request
   const requestHash = Buffer.from(request.requestHash, 'hex')
   const sealedRequest = request.sealedRequest ? bytes(request.sealedRequest) : null
-  return { hash, requestHash, rev, salt: Buffer.from(request.salt, 'hex'), sealedRequest, nowMs, arrivedAtMs, resultTtlMs }
+  return {
+    hash,
+    requestHash,
+    rev,
+    salt: Buffer.from(request.salt, 'hex'),
+    sealedRequest,
+    nowMs,
+    arrivedAtMs,
+    resultTtlMs,
+  }
 }
 
 /** What comes from another thread is no Buffer any more, and the database takes nothing else. */
