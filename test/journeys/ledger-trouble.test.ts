@@ -125,19 +125,26 @@ describe('a run whose end could not be written', () => {
     const answer = await send(gateway, paid(aRequest, payment))
     expect([answer.status, capture.mock.calls.length]).toEqual([503, 1])
     await idle(gateway)
-    return { clock, upstream, gateway, payment }
+    return {
+      clock,
+      gateway,
+      payment,
+      async [Symbol.asyncDispose]() {
+        await gateway[Symbol.asyncDispose]()
+        await upstream[Symbol.asyncDispose]()
+      },
+    }
   }
 
   test('lets go of the payment once the ledger can write again, whether its buyer returns or not', async () => {
-    const { clock, upstream, gateway, payment } = await openLost()
-    await using _upstream = upstream
-    await using _gateway = gateway
+    await using setting = await openLost()
+    const { clock, gateway, payment } = setting
     const { ledger } = gateway.running.context
     const full = new LedgerError('full', 'still')
-    using fail = vi.spyOn(ledger, 'fail').mockRejectedValueOnce(full).mockRejectedValueOnce(full)
+    using fail = vi.spyOn(ledger, 'fail').mockRejectedValueOnce(full)
     const state = async () => (await rowIn(gateway, payment))?.job.state
     await expect.poll(state).toBe('retryable')
-    expect(fail).toHaveBeenCalledTimes(3)
+    expect(fail).toHaveBeenCalledTimes(2)
     expect(await rowIn(gateway, payment)).toMatchObject({ job: { attempts: 0, generation: 0 } })
     // As any payment whose run has failed: no second bill for a changed request.
     const changed = await send(gateway, paid({ ...aRequest, body: { prompt: 'a dog' } }, payment))
@@ -148,9 +155,8 @@ describe('a run whose end could not be written', () => {
   })
 
   test('leaves a later one alone', async () => {
-    const { upstream, gateway, payment } = await openLost()
-    await using _upstream = upstream
-    await using _gateway = gateway
+    await using setting = await openLost()
+    const { gateway, payment } = setting
     using fail = vi.spyOn(gateway.running.context.ledger, 'fail')
     expect((await send(gateway, paid(aRequest, payment))).text).toBe('made 2')
     await expect.poll(() => fail.mock.calls.length).toBe(1)

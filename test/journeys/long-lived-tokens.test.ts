@@ -20,7 +20,16 @@ async function openShop() {
   const upstream = await openUpstream()
   const config = `l402: { token_ttl: 24h }\n${makeShop(upstream.url)}`
   const gateway = await openGateway({ config, clock, wallets: [wallet] })
-  return { clock, wallet, upstream, gateway }
+  return {
+    clock,
+    wallet,
+    upstream,
+    gateway,
+    async [Symbol.asyncDispose]() {
+      await gateway[Symbol.asyncDispose]()
+      await upstream[Symbol.asyncDispose]()
+    },
+  }
 }
 
 const rotate = async ({ adminUrl }: TestGateway) => {
@@ -43,15 +52,14 @@ function underAnotherKey({ token, preimage }: Pick<Payment, 'token' | 'preimage'
 }
 
 const codeOf = async (answer: Promise<Answered>) => {
-  const { status, json } = await answer
-  return [status, json().code]
+  const answered = await answer
+  return [answered.status, answered.json().code]
 }
 
 describe('a token that is sold while the keys are rotated', () => {
   test('is signed by the new key: the old one signs nothing that nobody would wait for', async () => {
-    const { clock, wallet, upstream, gateway } = await openShop()
-    await using _upstream = upstream
-    await using _gateway = gateway
+    await using setting = await openShop()
+    const { clock, wallet, gateway } = setting
     wallet.expirySeconds = (40 * day) / 1000
     const gate = makeGate()
     const make = wallet.createInvoice.bind(wallet)
@@ -92,9 +100,8 @@ describe('a token that is sold while the keys are rotated', () => {
   })
 
   test('before they are rotated keeps its key as long as it lives', async () => {
-    const { clock, wallet, upstream, gateway } = await openShop()
-    await using _upstream = upstream
-    await using _gateway = gateway
+    await using setting = await openShop()
+    const { clock, wallet, gateway } = setting
     wallet.expirySeconds = (40 * day) / 1000
     const { token, preimage } = await payFor(gateway, aRequest, wallet)
     await rotate(gateway)
@@ -109,8 +116,8 @@ describe('a token that is sold while the keys are rotated', () => {
 
 describe('a token under a key that is not known here', () => {
   test('is not answered with a bill while a token as old may live', async () => {
-    const { clock, wallet, upstream, gateway } = await openShop()
-    await using _upstream = upstream
+    await using setting = await openShop()
+    const { clock, wallet, gateway } = setting
     const authorization = underAnotherKey(await payFor(gateway, aRequest, wallet))
     const present = (to: TestGateway) => codeOf(send(to, { ...aRequest, headers: { authorization } }))
     clock.advance(24 * hour - 1_000)
@@ -129,8 +136,8 @@ describe('a token under a key that is not known here', () => {
   })
 
   test('nor after tokens were made to live shorter', async () => {
-    const { clock, wallet, upstream, gateway } = await openShop()
-    await using _upstream = upstream
+    await using setting = await openShop()
+    const { clock, wallet, upstream, gateway } = setting
     const authorization = underAnotherKey(await payFor(gateway, aRequest, wallet))
     await using shorter = await gateway.restart({ config: `l402: { token_ttl: 1h }\n${makeShop(upstream.url)}` })
     clock.advance(2 * hour)
@@ -138,9 +145,8 @@ describe('a token under a key that is not known here', () => {
   })
 
   test('is remembered to be possible without a write for each challenge', async () => {
-    const { clock, wallet, upstream, gateway } = await openShop()
-    await using _upstream = upstream
-    await using _gateway = gateway
+    await using setting = await openShop()
+    const { clock, wallet, gateway } = setting
     using noted = vi.spyOn(gateway.running.context.ledger, 'noteTokenLife')
     for (let challenge = 0; challenge < 5; challenge++) expect((await send(gateway, aRequest)).status).toBe(402)
     expect(noted).not.toHaveBeenCalled()

@@ -1,64 +1,13 @@
-import { once } from 'node:events'
-import { type IncomingMessage, request } from 'node:http'
 import { describe, expect, test, vi } from 'vitest'
-import { LedgerError } from '#src/ports/ledger.ts'
-import { makeGate } from '../support/answers.ts'
-import { type Payment, paid, payFor, send } from '../support/buyer.ts'
-import { TestClock } from '../support/clock.ts'
-import { openGateway, type TestGateway } from '../support/gateway.ts'
+import { paid, send } from '../support/buyer.ts'
+import { openGateway } from '../support/gateway.ts'
 import { metric, requestNumber } from '../support/guards.ts'
 import { beginRequest } from '../support/open-request.ts'
+import { beginInTurn, openHeld, payForAll, queued, shop } from '../support/queue.ts'
 import { idle, rowIn } from '../support/shop.ts'
-import { openUpstream, type TestUpstream } from '../support/upstream.ts'
 
 vi.setConfig({ testTimeout: 30_000 })
 const soon = { timeout: 10_000 }
-const hour = 3_600_000
-
-const shop = (upstream: string, limits: string) => `
-l402: { token_ttl: 1h }
-upstreams: { gpu: { url: "${upstream}", ${limits} } }
-services:
-  POST /make: { name: make, upstream: { use: gpu, path: /make }, price: { flat: 7 } }
-  GET /media/*: { name: media, upstream: { use: gpu }, price: free }
-`
-
-/** An upstream whose every call ends when a test says so. */
-interface Held extends TestUpstream {
-  readonly bodies: () => string[]
-  readonly finish: (number: number) => void
-}
-
-async function openHeld(): Promise<Held> {
-  const gates = [0, 1, 2, 3, 4, 5, 6, 7].map(() => makeGate())
-  const upstream = await openUpstream(async (call, outgoing) => {
-    const number = Number(/\d+/.exec(call.body.toString())?.[0] ?? 0)
-    await gates[number]?.opened
-    outgoing.end(`made ${number}`)
-  })
-  return Object.assign(upstream, {
-    bodies: () => upstream.calls.map(({ body }) => /\d+/.exec(body.toString())?.[0] ?? ''),
-    finish: (number: number) => gates[number]?.open(),
-  })
-}
-
-const payForAll = async (gateway: TestGateway, count: number): Promise<Payment[]> => {
-  const payments: Payment[] = []
-  for (let number = 0; number < count; number++) payments.push(await payFor(gateway, requestNumber(number)))
-  return payments
-}
-
-const queued = (gateway: TestGateway) => gateway.running.context.gateway.guard.status()[0]?.queued
-
-/** Begins the paid requests one after the other, each when the one before is running or waiting. */
-async function beginInTurn(gateway: TestGateway, upstream: TestUpstream, payments: readonly Payment[]) {
-  const answers = []
-  for (const [number, payment] of payments.entries()) {
-    answers.push(send(gateway, paid(requestNumber(number), payment)))
-    await expect.poll(() => upstream.calls.length + (queued(gateway) ?? 0), soon).toBe(number + 1)
-  }
-  return answers
-}
 
 describe('calls to an upstream that takes one at a time', () => {
   test('are made in the order in which they came; whoever waits has spent nothing', async () => {
@@ -206,111 +155,6 @@ describe('a queue that is full', () => {
     expect((await running)?.status).toBe(200)
     const [, second] = payments
     if (second) expect((await send(gateway, paid(requestNumber(1), second))).text).toBe('made 1')
-  })
-})
-
-describe('a token that expires while its request waits', () => {
-  const openWaiting = async () => {
-    const clock = new TestClock(Date.now())
-    const upstream = await openHeld()
-    const config = shop(upstream.url, 'max_concurrent: 1').replace('flat: 7 }', 'flat: 7 }, result: { ttl: 1m }')
-    return { clock, upstream, gateway: await openGateway({ config, clock }) }
-  }
-  /** Until two seconds before tokens end that were sold now. */
-  const almost = hour - 2_000
-
-  test('was in time', async () => {
-    const { clock, upstream, gateway } = await openWaiting()
-    await using _upstream = upstream
-    await using _gateway = gateway
-    const payments = await payForAll(gateway, 2)
-    clock.advance(almost)
-    const [running, waiting] = await beginInTurn(gateway, upstream, payments)
-    clock.advance(60_000)
-    upstream.finish(0)
-    upstream.finish(1)
-    expect([(await running)?.status, (await waiting)?.text]).toEqual([200, 'made 1'])
-  })
-
-  test('was in time, though tokens that ended later are forgotten meanwhile; that waits for it alone', async () => {
-    const { clock, upstream, gateway } = await openWaiting()
-    await using _upstream = upstream
-    await using _gateway = gateway
-    const payments = await payForAll(gateway, 2)
-    clock.advance(1_000)
-    const other = await payFor(gateway, requestNumber(2))
-    upstream.finish(2)
-    expect((await send(gateway, paid(requestNumber(2), other))).text).toBe('made 2')
-    clock.advance(almost - 1_000)
-    upstream.calls.length = 0
-    const [running, waiting] = await beginInTurn(gateway, upstream, payments)
-    clock.advance(10 * 60_000)
-    const { context } = gateway.running
-    await context.forget()
-    upstream.finish(0)
-    upstream.finish(1)
-    expect([(await running)?.status, (await waiting)?.text]).toEqual([200, 'made 1'])
-    await idle(gateway)
-    expect(await rowIn(gateway, other)).toBeDefined()
-    await context.forget()
-    expect(await rowIn(gateway, other)).toBeUndefined()
-  })
-
-  test('was in time, though its first claim could not be written', async () => {
-    const { clock, upstream, gateway } = await openWaiting()
-    await using _upstream = upstream
-    await using _gateway = gateway
-    const [first, second] = await payForAll(gateway, 2)
-    if (!first || !second) throw new Error('nothing was paid')
-    clock.advance(almost)
-    const running = send(gateway, paid(requestNumber(0), first))
-    await expect.poll(() => upstream.calls, soon).toHaveLength(1)
-    const twice = [1, 1].map((number) => send(gateway, paid(requestNumber(number), second)))
-    await expect.poll(() => gateway.running.context.gateway.arrivals.size, soon).toBe(2)
-    clock.advance(60_000)
-    const broken = new LedgerError('busy', 'not now')
-    using _claim = vi.spyOn(gateway.running.context.ledger, 'claim').mockRejectedValueOnce(broken)
-    upstream.finish(0)
-    upstream.finish(1)
-    const statuses = (await Promise.all(twice)).map(({ status }) => status)
-    expect([(await running).status, ...statuses.toSorted()]).toEqual([200, 200, 503])
-  })
-
-  test('was in time, though its body took longer to come', async () => {
-    const { clock, upstream, gateway } = await openWaiting()
-    await using _upstream = upstream
-    await using _gateway = gateway
-    const [payment] = await payForAll(gateway, 1)
-    if (!payment) throw new Error('nothing was paid')
-    clock.advance(almost)
-    upstream.finish(0)
-    const { path, body } = requestNumber(0)
-    const text = JSON.stringify(body)
-    const { port } = new URL(gateway.url)
-    const headers = {
-      ...payment.authorization,
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(text),
-    }
-    const outgoing = request({ host: '127.0.0.1', port, path, method: 'POST', headers, agent: false })
-    outgoing.write(text.slice(0, 2))
-    await expect.poll(() => gateway.running.context.gateway.arrivals.size, soon).toBe(1)
-    clock.advance(60_000)
-    outgoing.end(text.slice(2))
-    const [answer] = (await once(outgoing, 'response')) as [IncomingMessage]
-    answer.resume()
-    expect([answer.statusCode, answer.headers['l402-payment']]).toEqual([200, 'spent'])
-    expect(gateway.running.context.gateway.arrivals.size).toBe(0)
-  })
-
-  test('is not in time when it comes later', async () => {
-    const { clock, upstream, gateway } = await openWaiting()
-    await using _upstream = upstream
-    await using _gateway = gateway
-    const [payment] = await payForAll(gateway, 1)
-    if (!payment) throw new Error('nothing was paid')
-    clock.advance(hour + 1_000)
-    expect((await send(gateway, paid(requestNumber(0), payment))).json().code).toBe('token_expired')
   })
 })
 

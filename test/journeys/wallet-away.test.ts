@@ -24,7 +24,17 @@ async function openSetting(lightning = '') {
   const upstream = await openUpstream()
   const config = `lightning: { require_settled: true${lightning} }\nl402: { token_ttl: 24h }\n${makeShop(upstream.url)}`
   const gateway = await openGateway({ config, clock, wallets: [wallet] })
-  return { clock, wallet, upstream, config, gateway }
+  return {
+    clock,
+    wallet,
+    upstream,
+    config,
+    gateway,
+    async [Symbol.asyncDispose]() {
+      await gateway[Symbol.asyncDispose]()
+      await upstream[Symbol.asyncDispose]()
+    },
+  }
 }
 
 const redeem = (gateway: Pick<TestGateway, 'url'>, payment: Payment) => send(gateway, paid(aRequest, payment))
@@ -45,9 +55,8 @@ function keptRows({ dataDir }: Pick<TestGateway, 'dataDir'>): number {
 
 describe('a buyer who paid in time while the wallet could not be asked', () => {
   test('is served when it answers again, however long after the invoice has expired', async () => {
-    const { clock, wallet, upstream, gateway } = await openSetting()
-    await using _upstream = upstream
-    await using _gateway = gateway
+    await using setting = await openSetting()
+    const { clock, wallet, upstream, gateway } = setting
     wallet.looksUp = 'unavailable'
     const [early, late] = [await payFor(gateway, aRequest, wallet), await payFor(gateway, aRequest, wallet)]
     clock.advance(45 * minute)
@@ -71,8 +80,8 @@ describe('a buyer who paid in time while the wallet could not be asked', () => {
   })
 
   test('is served after a restart, and after a process that was killed the moment it had sold', async () => {
-    const { clock, wallet, upstream, config, gateway } = await openSetting()
-    await using _upstream = upstream
+    await using setting = await openSetting()
+    const { clock, wallet, config, gateway } = setting
     wallet.looksUp = 'unavailable'
     const payment = await payFor(gateway, aRequest, wallet)
     // What stands on the disk now is all that a killed process leaves.
@@ -92,9 +101,8 @@ describe('a buyer who paid in time while the wallet could not be asked', () => {
 
 describe('an invoice that nobody paid', () => {
   test('is not asked for again when it has expired, unless its buyer comes', async () => {
-    const { clock, wallet, upstream, gateway } = await openSetting()
-    await using _upstream = upstream
-    await using _gateway = gateway
+    await using setting = await openSetting()
+    const { clock, wallet, gateway } = setting
     wallet.looksUp = 'blind'
     const payment = await payFor(gateway, aRequest, wallet)
     for (let other = 0; other < 20; other++) await send(gateway, aRequest)
@@ -109,8 +117,8 @@ describe('an invoice that nobody paid', () => {
   })
 
   test('takes no place when it has expired, also after a restart, and is forgotten with its token', async () => {
-    const { clock, wallet, upstream, gateway } = await openSetting(', max_open_invoices: 3')
-    await using _upstream = upstream
+    await using setting = await openSetting(', max_open_invoices: 3')
+    const { clock, wallet, gateway } = setting
     // Its invoices can be paid for a day, and take their place for the ten minutes that were asked for.
     wallet.expirySeconds = 24 * 3600
     const fill = async (from: TestGateway) => {
@@ -135,9 +143,8 @@ describe('an invoice that nobody paid', () => {
 })
 
 test('a payment that the wallet has told of is kept no longer', async () => {
-  const { wallet, upstream, gateway } = await openSetting()
-  await using _upstream = upstream
-  await using _gateway = gateway
+  await using setting = await openSetting()
+  const { wallet, gateway } = setting
   const payment = await payFor(gateway, aRequest, wallet)
   expect(keptRows(gateway)).toBe(1)
   expect((await redeem(gateway, payment)).status).toBe(200)
@@ -145,17 +152,16 @@ test('a payment that the wallet has told of is kept no longer', async () => {
 })
 
 test('nothing is sold while what a wallet needs cannot be kept', async () => {
-  const { wallet, upstream, gateway } = await openSetting()
-  await using _upstream = upstream
-  await using _gateway = gateway
+  await using setting = await openSetting()
+  const { wallet, gateway } = setting
   const { books } = gateway.running.context.ledger as LedgerWithBooks
-  using _full = vi.spyOn(books, 'keepInvoices').mockRejectedValueOnce(new LedgerError('full', 'the disk is full'))
+  using keep = vi.spyOn(books, 'keepInvoices').mockRejectedValueOnce(new LedgerError('full', 'the disk is full'))
   const refused = await send(gateway, aRequest)
   expect([refused.status, refused.json().code, refused.headers['l402-payment']]).toEqual([
     503,
     'ledger_unavailable',
     'not-charged',
   ])
-  expect(wallet.asked).toHaveLength(1)
+  expect([wallet.asked.length, keep.mock.calls.length]).toEqual([1, 1])
   expect((await send(gateway, aRequest)).status).toBe(402)
 })
