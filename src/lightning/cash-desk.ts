@@ -64,8 +64,8 @@ export async function openCashDesk(options: CashDeskOptions, signal: AbortSignal
   const tracker = new SettlementTracker({ wallets, invoices, books, known, clock, events, onTrouble, random })
   const resumes = (wallet: ManagedWallet) => tracker.resumes(wallet)
   const kept = new KeptInvoices({ wallets, invoices, books, requireSettled, resumes, onTrouble })
-  const lastingAs = { clock, events, timeoutMs, onlyWallet, lifetime: ending.signal }
-  const issuer = createIssuer({ wallets, invoices, kept, ...lastingAs })
+  const lifelong = { clock, events, lifetime: ending.signal }
+  const issuer = createIssuer({ wallets, invoices, kept, timeoutMs, onlyWallet, ...lifelong })
   tracker.start()
   const settlement = new SettlementConfirmation({
     books,
