@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config'
 import { shared } from './vitest.shared.ts'
 
-/** Journeys that take their time: jobs, held payments, limits, and a process that stops, restarts or is restored. */
+/** Journeys that take their time: jobs, held payments, limits, a wallet that is away, and a process that stops, restarts or is restored. */
 export const longSuites = [
   'test/journeys/{jobs,limits,on-delivery}/**/*.test.ts',
-  'test/journeys/{backup*,cash-desk,keys,operate,redeploys,refunds*,reload*,second-process,shutdown,tls,vanishing}.test.ts',
+  'test/journeys/{backup*,cash-desk,keys,operate,redeploys,refunds*,reload*,second-process,shutdown,tls,vanishing,wallet-away}.test.ts',
 ]
 
 export default defineConfig({

@@ -12,8 +12,10 @@ import { DiskRoom } from './gateway/disk-room.ts'
 import type { Gateway, GatewaySettings } from './gateway/gateway.ts'
 import { HoldDesk } from './gateway/hold/hold-desk.ts'
 import { type ClientRules, ClientUse } from './gateway/limits/client-limits.ts'
+import { Arrivals } from './gateway/redeem/arrivals.ts'
 import { Deliveries } from './gateway/redeem/deliveries.ts'
 import type { Jobs } from './gateway/redeem/jobs.ts'
+import { Releases } from './gateway/redeem/releases.ts'
 import { checkGeneration, writeGeneration } from './keys/generation-file.ts'
 import { KeyStore } from './keys/key-store.ts'
 import { createRandomPool } from './keys/random-pool.ts'
@@ -44,6 +46,8 @@ export interface Context extends AsyncDisposable {
    * @throws LedgerError and changes nothing
    */
   adopt(config: Config, catalog: Catalog): Promise<void>
+  /** Forgets what is over. It does so by itself every minute. Never throws. */
+  forget(): Promise<void>
   /**
    * Lets go of runs that are not to be waited for: no write of theirs reaches the ledger any more, so that the next
    * process finds them as they were and takes them up. Only then are their calls cut.
@@ -119,9 +123,6 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     tokenTtlMs: () => selling.l402.tokenTtlMs,
     longestUseMs: () =>
       Math.max(0, ...live.services.map((each) => each.config.timeouts.totalMs + each.config.result.ttlMs)),
-    onChange(ring) {
-      gateway = Object.freeze<Gateway>({ ...gateway, keys: ring })
-    },
   })
   writeGeneration(generationFile, ledger.meta.ledgerId, await ledger.nextGeneration())
   const revisions = await RevisionStore.load({
@@ -162,7 +163,9 @@ export async function createContext(options: ContextOptions): Promise<Context> {
   const use = new ClientUse(clock)
   measureWebSockets(metrics.registry, () => use.webSockets.size)
   measureGuards(metrics.registry, { upstreams: () => guard.status(), disk: () => room.status() })
-  opened.use(everyInterval(pruneEveryMs, () => prune(ledger, clock, telemetry)))
+  const arrivals = new Arrivals()
+  const forget = () => prune(ledger, clock, arrivals, telemetry)
+  opened.use(everyInterval(pruneEveryMs, forget))
   let holdDesk: HoldDesk | undefined
   let gateway: Gateway = Object.freeze<Gateway>({
     catalog: () => catalog,
@@ -177,6 +180,8 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     jobs,
     holdDesk: () => holdDesk,
     deliveries: new Deliveries(ledger, clock, (cause) => events.ledgerFailed('delivered', cause)),
+    arrivals,
+    releases: opened.use(new Releases(ledger, clock)),
     clock,
     random,
     events,
@@ -210,6 +215,7 @@ export async function createContext(options: ContextOptions): Promise<Context> {
       return gateway
     },
     adopt,
+    forget,
     shutdownGraceMs: () => selling.shutdown.graceMs,
     async release() {
       await cashDesk[Symbol.asyncDispose]()
@@ -246,9 +252,9 @@ const settingsOf = (options: Pick<ContextOptions, 'mostConnections'>, config: Co
   isOwnHost: ownHosts(config),
 })
 
-async function prune(ledger: Ledger, clock: Clock, { events }: Telemetry): Promise<void> {
+async function prune(ledger: Ledger, clock: Clock, arrivals: Arrivals, { events }: Telemetry): Promise<void> {
   try {
-    while ((await ledger.prune(clock.nowMs(), clock.monotonicMs())) > 0);
+    while ((await ledger.prune(arrivals.firstMs(clock.nowMs()), clock.monotonicMs())) > 0);
   } catch (thrown) {
     events.ledgerFailed('prune', thrown)
   }

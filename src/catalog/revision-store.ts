@@ -9,7 +9,7 @@ import { compileService, type Service } from './service.ts'
 import { SchemaCompiler } from './validator.ts'
 
 export interface RevisionStoreOptions {
-  readonly ledger: Pick<Ledger, 'revisions' | 'saveRevisions'>
+  readonly ledger: Pick<Ledger, 'meta' | 'revisions' | 'saveRevisions' | 'noteTokenLife'>
   readonly clock: Clock
   readonly environment: Environment
   /** How long a token sold now lives, ms. */
@@ -29,16 +29,22 @@ interface Entry {
 /** `last_sold_until` is committed this far ahead, so that selling almost never waits for it. */
 const aheadSeconds = 24 * 3600
 
+/** The longest life is noted in whole hours and one ahead, so that it is hardly ever written. */
+const lifeStepSeconds = 3600
+
 /** The definitions that living tokens were sold under, compiled when they are first needed. */
 export class RevisionStore implements Revisions<Service> {
   readonly #options: RevisionStoreOptions
   /** In the order in which they were on sale last. */
   readonly #entries: Map<string, Entry>
   readonly #keeping = new Map<string, Promise<void>>()
+  /** Seconds, as committed. */
+  #longestLife: number
 
   private constructor(options: RevisionStoreOptions, entries: Map<string, Entry>) {
     this.#options = options
     this.#entries = entries
+    this.#longestLife = options.ledger.meta.longestTokenLife
   }
 
   /** @throws LedgerError */
@@ -54,6 +60,7 @@ export class RevisionStore implements Revisions<Service> {
   /** Commits the revisions of a catalog; only then may it go live. @throws LedgerError */
   async adopt(catalog: Catalog): Promise<void> {
     const priced = catalog.services.filter((service) => service.contract.price !== 'free')
+    await this.#noteLife(Math.ceil(this.#options.tokenTtlMs() / 1000))
     const soldUntil = this.#ahead()
     const records = priced.map((service) => ({
       rev: service.rev,
@@ -80,7 +87,25 @@ export class RevisionStore implements Revisions<Service> {
     }
   }
 
+  get longestLifeMs(): number {
+    return this.#longestLife * 1000
+  }
+
   keepUntil(rev: string, until: number): Promise<void> | undefined {
+    const noting = this.#noteLife(until - Math.floor(this.#options.clock.nowMs() / 1000))
+    const keeping = this.#keepRevision(rev, until)
+    return noting ? Promise.all([noting, keeping]).then(() => undefined) : keeping
+  }
+
+  #noteLife(seconds: number): Promise<void> | undefined {
+    if (seconds <= this.#longestLife) return undefined
+    const noted = (Math.ceil(seconds / lifeStepSeconds) + 1) * lifeStepSeconds
+    return this.#options.ledger.noteTokenLife(noted).then(() => {
+      this.#longestLife = Math.max(this.#longestLife, noted)
+    })
+  }
+
+  #keepRevision(rev: string, until: number): Promise<void> | undefined {
     const entry = this.#entries.get(rev)
     if (!entry) return undefined
     if (entry.soldUntil - until < aheadSeconds / 2) {

@@ -20,7 +20,7 @@ const clockToleranceMs = 5 * 60_000
  *   cannot be verified now
  */
 export function authorize(
-  { keys, clock, settings }: Pick<Gateway, 'keys' | 'clock' | 'settings'>,
+  { keys, clock, revisions }: Pick<Gateway, 'keys' | 'clock' | 'revisions'>,
   lines: readonly string[],
 ): Verdict {
   const reading = readCredential(lines)
@@ -43,7 +43,7 @@ export function authorize(
     const key = keys.find(token.identifier.keyId)
     if (!key) {
       const ageMs = clock.nowMs() - token.identifier.mintedAt * 1000
-      if (ageMs > -clockToleranceMs && ageMs < settings.tokenTtlMs) throw new GatewayError('unknown_key')
+      if (ageMs > -clockToleranceMs && ageMs < revisions.longestLifeMs) throw new GatewayError('unknown_key')
       return rejected('unknown_token', 'the token was not issued here')
     }
     const verified = verifyToken(token, key.secret, preimage)

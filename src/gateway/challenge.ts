@@ -49,8 +49,10 @@ export async function makeChallenge(gateway: Gateway, scope: RequestScope, sale:
     ...sale.binding,
   }
   const paymentHash = Buffer.from(invoice.paymentHash, 'hex')
-  const identifier = { paymentHash, keyId: keys.minting.id, mintedAt }
-  const token = mintToken(keys.minting.secret, identifier, terms, () => gateway.random(randomBytesNeeded))
+  // Asked for now and not before: a key that was rotated meanwhile is kept only as long as what it signed by then needs it.
+  const { id: keyId, secret } = keys.minting
+  const identifier = { paymentHash, keyId, mintedAt }
+  const token = mintToken(secret, identifier, terms, () => gateway.random(randomBytesNeeded))
   return { token, terms, invoice }
 }
 
@@ -73,7 +75,7 @@ export function tokenExpiry(
 /**
  * Makes the invoice of a sale.
  * @param hold the payment is to be held, under this hash
- * @throws GatewayError `wallet_unavailable`; `invalid_request` when no wallet can ask for so much
+ * @throws GatewayError `wallet_unavailable`, `ledger_unavailable`; `invalid_request` when no wallet can ask for so much
  */
 export async function issueFor(
   { settings, issuer, events, random }: Gateway,
@@ -86,6 +88,7 @@ export async function issueFor(
     amountMsat: price.msat,
     description: `${settings.title}: ${service.name}`.slice(0, 120),
     expirySeconds: Math.ceil(settings.invoiceExpiryMs / 1000),
+    tokenTtlMs: settings.tokenTtlMs,
     idempotencyKey: hold?.paymentHash ?? random(16).toString('hex'),
     ...(hold && { hold }),
   }
@@ -94,6 +97,7 @@ export async function issueFor(
     events.challenged(service.name, invoice.amountMsat)
     return invoice
   } catch (thrown) {
+    if (thrown instanceof LedgerError) throw unsellable(thrown)
     const reason = thrown instanceof WalletError ? thrown.code : 'unavailable'
     events.notIssued(reason)
     if (reason === 'bad_amount') throw new GatewayError('invalid_request', tooMuch, { cause: thrown })
@@ -199,11 +203,14 @@ export async function keepRevision(keeping: Promise<void> | undefined): Promise<
     await keeping
   } catch (thrown) {
     if (!(thrown instanceof LedgerError)) throw thrown
-    throw new GatewayError('ledger_unavailable', 'nothing can be sold while the ledger cannot be written', {
-      retryAfterMs: 5_000,
-      money: 'not-charged',
-      action: 'none',
-      cause: thrown,
-    })
+    throw unsellable(thrown)
   }
 }
+
+const unsellable = (cause: LedgerError): GatewayError =>
+  new GatewayError('ledger_unavailable', 'nothing can be sold while the ledger cannot be written', {
+    retryAfterMs: 5_000,
+    money: 'not-charged',
+    action: 'none',
+    cause,
+  })

@@ -12,8 +12,10 @@ import type { Events } from '../telemetry/events.ts'
 import type { DiskRoom } from './disk-room.ts'
 import type { HoldDesk } from './hold/hold-desk.ts'
 import type { ClientRules, ClientUse } from './limits/client-limits.ts'
+import type { Arrivals } from './redeem/arrivals.ts'
 import type { Deliveries } from './redeem/deliveries.ts'
 import type { Jobs } from './redeem/jobs.ts'
+import type { Releases } from './redeem/releases.ts'
 
 /** Everything the request path needs, made once by the composition root. */
 export interface Gateway {
@@ -31,6 +33,8 @@ export interface Gateway {
   /** Where payments are held; undefined when nothing is sold that way. */
   readonly holdDesk: () => HoldDesk | undefined
   readonly deliveries: Deliveries
+  readonly arrivals: Arrivals
+  readonly releases: Releases
   readonly clock: Clock
   readonly random: (bytes: number) => Buffer
   readonly events: Events

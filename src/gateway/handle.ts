@@ -50,6 +50,8 @@ export async function handle(
   scope.priced = today.kind !== 'none'
   const verdict = authorize(gateway, headerLines(incoming, 'authorization'))
   const owner = verdict.kind === 'genuine' ? ownerOf(gateway, verdict.token, today, target, method) : undefined
+  const arrivedAtMs = gateway.clock.nowMs()
+  using undecided = owner && gateway.arrivals.enter(arrivedAtMs)
   const service = owner?.here ?? offered(today)
   scope.service = service.name
   scope.priced = true
@@ -60,7 +62,9 @@ export async function handle(
     ? paidBody(gateway, outgoing, service, owner.token, limits.maxBytes)
     : unpaidBody(gateway, outgoing, scope, service)
   const request = await readRequest(scope, incoming, target, { ...limits, allowance, turns: gateway.use.reading })
-  const reason = owner ? await spend(gateway, incoming, outgoing, scope, owner, request) : reasonOf(verdict)
+  const reason = owner
+    ? await spend(gateway, incoming, outgoing, scope, { ...owner, arrivedAtMs, undecided }, request)
+    : reasonOf(verdict)
   if (!reason) return
   // The one that came covers nothing; from here on it is about a new one.
   scope.aboutPayment = false
@@ -83,6 +87,13 @@ interface Owner {
   readonly today: Service | undefined
   /** The one whose route the request takes: one of the two, or what was on sale between them. */
   readonly here: Service
+}
+
+/** When a token came, which is what its times are held against however long the rest takes. */
+interface Arrived {
+  readonly arrivedAtMs: number
+  /** Disposed of once it is decided what the request gets. */
+  readonly undecided: Disposable | undefined
 }
 
 /** @returns undefined when the token is for another service than this request */
@@ -138,13 +149,13 @@ async function spend(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   scope: RequestScope,
-  owner: Owner,
+  owner: Owner & Arrived,
   request: WholeRequest,
 ): Promise<Reason | undefined> {
-  const { token } = owner
+  const { token, arrivedAtMs, undecided } = owner
   scope.paymentRef = request.paymentRef(token.paymentHash)
-  const nowSeconds = Math.floor(gateway.clock.nowMs() / 1000)
-  const appended = judgeAppended(token.appended, token.terms, request.binding, token.preimage, nowSeconds)
+  const cameAt = Math.floor(arrivedAtMs / 1000)
+  const appended = judgeAppended(token.appended, token.terms, request.binding, token.preimage, cameAt)
   switch (appended.kind) {
     case 'expired':
       return { code: 'token_expired', detail: 'an expiry that was added to the token has passed' }
@@ -174,6 +185,7 @@ async function spend(
     waiting: { left: whenLeft(outgoing), wait: (waiting) => scope.wait(waiting) },
     respondAsync: preferences.respondAsync,
   })
+  undecided?.[Symbol.dispose]()
   if (outcome.kind === 'challenge') return { code: outcome.code }
   await answerRedemption(gateway, incoming, outgoing, scope, { token, preferences }, outcome)
   return undefined

@@ -14,8 +14,6 @@ export interface KeyStoreOptions {
   readonly tokenTtlMs: () => number
   /** How long after its first use a token of today’s services may be asked for its result, at most, ms. */
   readonly longestUseMs: () => number
-  /** From now on these are the keys. */
-  readonly onChange: (ring: KeyRing) => void
 }
 
 export interface KeyStatus {
@@ -60,8 +58,21 @@ export class KeyStore {
     return store
   }
 
+  /**
+   * The keys, always today's. Once {@link rotate} has begun to note until when the old key is needed, that one signs
+   * nothing any more.
+   */
   get ring(): KeyRing {
-    return this.#ring
+    const today = () => this.#ring
+    return {
+      get minting() {
+        return today().minting
+      },
+      get all() {
+        return today().all
+      },
+      find: (id) => today().find(id),
+    }
   }
 
   /**
@@ -161,7 +172,6 @@ export class KeyStore {
   #take({ ring, fingerprints }: OpenedKeys): void {
     this.#ring = ring
     for (const [id, fingerprint] of fingerprints) this.#fingerprints.set(id, fingerprint)
-    this.#options.onChange(ring)
   }
 
   /** Numbers are used in order, so that one that was retired is not soon mistaken for a new one. */

@@ -58,11 +58,14 @@ export async function openCashDesk(options: CashDeskOptions, signal: AbortSignal
     clock.nowMs(),
   )
   const invoices = new OpenInvoices(settings.maxOpenInvoices, clock)
-  invoices.restore(await books.keptInvoices())
+  await invoices.restore(books)
   const { timeoutMs } = settings
   const onlyWallet = onlyWalletOf(known)
-  const issuer = createIssuer({ wallets, invoices, clock, events, timeoutMs, onlyWallet, lifetime: ending.signal })
   const tracker = new SettlementTracker({ wallets, invoices, books, known, clock, events, onTrouble, random })
+  const resumes = (wallet: ManagedWallet) => tracker.resumes(wallet)
+  const kept = new KeptInvoices({ wallets, invoices, books, requireSettled, resumes, onTrouble })
+  const lifelong = { clock, events, lifetime: ending.signal }
+  const issuer = createIssuer({ wallets, invoices, kept, timeoutMs, onlyWallet, ...lifelong })
   tracker.start()
   const settlement = new SettlementConfirmation({
     books,
@@ -73,14 +76,10 @@ export async function openCashDesk(options: CashDeskOptions, signal: AbortSignal
     clock,
     requireSettled,
   })
-  const resumes = (wallet: ManagedWallet) => tracker.resumes(wallet)
-  const kept = new KeptInvoices({ wallets, invoices, books, requireSettled, resumes, onTrouble })
-  const keeping = kept.follow(ending.signal)
   const close = async (): Promise<void> => {
     ending.abort()
     await tracker[Symbol.asyncDispose]()
-    await keeping
-    await kept.keep()
+    await kept.keepOpen()
   }
   let closing: Promise<void> | undefined
   return {

@@ -12,6 +12,9 @@ export interface IssuedCircumstances {
 /** A year, as for tokens. */
 const longestExpirySeconds = 366 * 24 * 3600
 
+/** What a wallet finds an invoice by may be kept for as long as a token lives, so it must not be long: this is a very long URL. */
+const longestRef = 768
+
 /** What the invoice itself says, whatever the wallet said about it. */
 export interface CheckedInvoice {
   /** 64 lower-case hex digits. */
@@ -24,7 +27,7 @@ export interface CheckedInvoice {
  * Checks what a wallet issued against what it was asked for, before anything is sold on the strength of it: a wallet is
  * another program, often another company. The invoice must be readable and carry the issued payment hash, exactly the
  * asked amount, the wallet's network (`lnbcrt` only where the wallet is known to be on it), a description or its hash,
- * and at least half the asked time, but no more than a year.
+ * and at least half the asked time, but no more than a year. What the wallet finds it by must be short.
  *
  * The signature is not verified: whoever pays does that, a forged one would only make the invoice unpayable, and it
  * would cost a millisecond of every challenge.
@@ -42,6 +45,7 @@ export function checkIssued(
     networkProblem(invoice, circumstances.network),
     expiryProblem(invoice, request.expirySeconds, circumstances.nowMs),
     descriptionProblem(invoice),
+    refProblem(issued),
   ].filter((problem) => problem !== undefined)
   if (problems.length > 0) {
     throw new WalletError('protocol', `The wallet issued an invoice that cannot be used: ${problems.join('; ')}.`)
@@ -90,4 +94,8 @@ function expiryProblem({ expiresAt }: DecodedInvoice, askedSeconds: number, nowM
 
 function descriptionProblem({ description, descriptionHash }: DecodedInvoice): string | undefined {
   return description === undefined && descriptionHash === undefined ? 'it says nothing of what is bought' : undefined
+}
+
+function refProblem({ ref }: IssuedInvoice): string | undefined {
+  return ref.length > longestRef ? `what it is to be found by is longer than ${longestRef} characters` : undefined
 }

@@ -6,11 +6,13 @@ import { WalletError } from '../ports/wallet.ts'
 import type { WalletEvents } from '../telemetry/wallet-events.ts'
 import type { ManagedWallet } from './managed-wallet.ts'
 import type { OpenInvoices } from './open-invoices.ts'
+import type { KeptInvoices } from './settlements/kept-invoices.ts'
 
 export interface IssuerOptions {
   /** In the order in which they are asked. */
   readonly wallets: readonly ManagedWallet[]
   readonly invoices: OpenInvoices
+  readonly kept: Pick<KeptInvoices, 'keepMade'>
   readonly clock: Clock
   readonly events: WalletEvents
   /** For one order, whatever number of wallets it takes. */
@@ -43,7 +45,7 @@ class Issuer implements InvoiceIssuer {
   }
 
   async issue(order: Order): Promise<IssuedBy> {
-    const { wallets, invoices } = this.#options
+    const { wallets, invoices, kept } = this.#options
     const kind = order.hold ? wallets.filter(({ wallet }) => canHold(wallet)) : wallets
     if (kind.length === 0) throw new WalletError('unavailable', 'No configured wallet can hold a payment.')
     const able = kind.filter((each) => each.takes(order.amountMsat))
@@ -52,7 +54,9 @@ class Issuer implements InvoiceIssuer {
     let placed = false
     try {
       const issued = await this.#firstOf(able, order)
-      invoices.add(issued.wallet, issued, order)
+      const made = invoices.made(issued.wallet, issued, order)
+      await kept.keepMade(made)
+      invoices.add(made)
       placed = true
       this.#go()
       return issued

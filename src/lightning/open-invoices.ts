@@ -1,4 +1,4 @@
-import type { KeptInvoice } from '../ports/books.ts'
+import type { Books, KeptInvoice } from '../ports/books.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Order } from '../ports/issuer.ts'
 import type { IssuedInvoice } from '../ports/wallet.ts'
@@ -14,6 +14,10 @@ export interface KnownInvoice {
   readonly issuedAtMs: number
   /** On the monotonic clock: from then on it cannot be paid. */
   readonly expiresAtMs: number
+  /** On the monotonic clock: until then it takes a place. */
+  readonly placeUntilMs: number
+  /** On the monotonic clock: until then a token that was sold with it may be presented for the first time. */
+  readonly neededUntilMs: number
   settled: boolean
 }
 
@@ -21,9 +25,11 @@ export interface KnownInvoice {
 const knownPerOpen = 5
 /** A payment that began before the expiry may arrive this long after it. */
 const lateMs = 10 * 60_000
+/** A token is told in whole seconds, and one that comes in its last may have to wait for the word of its wallet. */
+const askingMs = 60_000
 
 /**
- * The invoices of this process, in memory alone: a challenge that nobody pays leaves no trace. An open one takes a
+ * The invoices that may still be paid, in memory. An open one takes a
  * place until it is paid or the time is over that was asked for it, and there are only so many places.
  */
 export class OpenInvoices {
@@ -53,39 +59,57 @@ export class OpenInvoices {
     this.#reserved--
   }
 
-  /** Fills the reserved place. */
-  add(wallet: string, issued: IssuedInvoice, order: Order): void {
-    this.#reserved--
+  /** An invoice that was just made, as it is to be known. */
+  made(wallet: string, issued: IssuedInvoice, order: Order): KnownInvoice {
     const { paymentHash, ref, amountMsat } = issued
     const nowMs = this.#clock.monotonicMs()
-    this.#openUntilMs.set(paymentHash, nowMs + order.expirySeconds * 1000)
+    const placeUntilMs = nowMs + order.expirySeconds * 1000
     const expiresAtMs = nowMs + issued.expiresAt * 1000 - this.#clock.nowMs()
-    const invoice = { paymentHash, ref, wallet, service: order.service, priceMsat: amountMsat, expiresAtMs }
-    this.#known.set(paymentHash, { ...invoice, issuedAtMs: nowMs, settled: false })
+    // Where a wallet chooses a longer life for its invoice, the token lives longer by as much.
+    const neededUntilMs = nowMs + order.tokenTtlMs + Math.max(0, expiresAtMs - placeUntilMs) + askingMs
+    const times = { issuedAtMs: nowMs, expiresAtMs, placeUntilMs, neededUntilMs }
+    return { paymentHash, ref, wallet, service: order.service, priceMsat: amountMsat, ...times, settled: false }
+  }
+
+  /** Fills the reserved place. */
+  add(invoice: KnownInvoice): void {
+    this.#reserved--
+    const { paymentHash, placeUntilMs } = invoice
+    this.#openUntilMs.set(paymentHash, placeUntilMs)
+    this.#known.set(paymentHash, invoice)
     const oldest = this.#known.size > this.#maxOpen * knownPerOpen ? this.#known.keys().next().value : undefined
     if (oldest !== undefined) this.#known.delete(oldest)
   }
 
-  /** Takes over what an earlier process has kept. */
-  restore(kept: readonly KeptInvoice[]): void {
-    const nowMs = this.#clock.monotonicMs()
-    for (const { paymentHash, ref, wallet, service, priceMsat, expiresAtMs } of kept) {
-      const leftMs = expiresAtMs - this.#clock.nowMs()
-      if (leftMs + lateMs <= 0) continue
-      const times = { issuedAtMs: nowMs, expiresAtMs: nowMs + leftMs }
-      this.#known.set(paymentHash, { paymentHash, ref, wallet, service, priceMsat, ...times, settled: false })
-      this.#openUntilMs.set(paymentHash, nowMs + leftMs)
+  /** Takes over what an earlier process has kept. @throws LedgerError */
+  async restore(books: Pick<Books, 'keptInvoices'>): Promise<void> {
+    const toMonotonicMs = this.#clock.monotonicMs() - this.#clock.nowMs()
+    const kept = await books.keptInvoices(this.#clock.nowMs() - lateMs, this.#maxOpen * knownPerOpen)
+    for (const invoice of kept) {
+      this.#known.set(invoice.paymentHash, {
+        ...invoice,
+        issuedAtMs: this.#clock.monotonicMs(),
+        expiresAtMs: invoice.expiresAtMs + toMonotonicMs,
+        placeUntilMs: invoice.placeUntilMs + toMonotonicMs,
+        neededUntilMs: invoice.neededUntilMs + toMonotonicMs,
+        settled: false,
+      })
+    }
+    const inOrder = kept.toSorted((a, b) => a.placeUntilMs - b.placeUntilMs)
+    for (const { paymentHash, placeUntilMs } of inOrder) {
+      this.#openUntilMs.set(paymentHash, placeUntilMs + toMonotonicMs)
     }
   }
 
-  /** The unpaid invoices of a wallet, for the next process. */
-  kept(wallet: string): KeptInvoice[] {
-    this.#sweep()
+  /** As the books keep it. */
+  kept({ issuedAtMs: _issued, settled: _settled, ...invoice }: KnownInvoice): KeptInvoice {
     const toUnixMs = this.#clock.nowMs() - this.#clock.monotonicMs()
-    return [...this.unpaid(wallet)].map(({ issuedAtMs: _issued, settled: _unpaid, expiresAtMs, ...invoice }) => ({
+    return {
       ...invoice,
-      expiresAtMs: Math.round(expiresAtMs + toUnixMs),
-    }))
+      expiresAtMs: Math.round(invoice.expiresAtMs + toUnixMs),
+      placeUntilMs: Math.round(invoice.placeUntilMs + toUnixMs),
+      neededUntilMs: Math.round(invoice.neededUntilMs + toUnixMs),
+    }
   }
 
   find(paymentHash: string): KnownInvoice | undefined {

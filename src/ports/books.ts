@@ -31,8 +31,12 @@ export interface KeptInvoice {
   readonly ref: string
   readonly service: string
   readonly priceMsat: bigint
-  /** Unix milliseconds. */
+  /** Unix milliseconds: from then on it cannot be paid. */
   readonly expiresAtMs: number
+  /** Unix milliseconds: until then it takes one of the places for open invoices. */
+  readonly placeUntilMs: number
+  /** Unix milliseconds: until then a token that was sold with it may be presented for the first time. */
+  readonly neededUntilMs: number
 }
 
 /** What stands in the ledger for a payment of which it is not known which wallet took it. */
@@ -61,8 +65,13 @@ export interface Books {
   settledWith(paymentHash: string): Promise<string | undefined>
   /** Presented payments after `afterNumber` that no wallet has confirmed, oldest first. */
   unconfirmed(afterNumber: number, limit: number): Promise<UnconfirmedPayment[]>
-  /** Keeps open invoices for the next process, in place of all that were kept before. */
+  /**
+   * Keeps invoices beyond the end of this process: each until it is paid by the word of its wallet, or its token is over.
+   * Those that are kept already stay as they are.
+   */
   keepInvoices(invoices: readonly KeptInvoice[]): Promise<void>
-  /** What the last process that ended in order has kept. */
-  keptInvoices(): Promise<KeptInvoice[]>
+  /** The kept invoices that expire after `afterMs` (Unix milliseconds), at most `limit`: the last ones, in that order. */
+  keptInvoices(afterMs: number, limit: number): Promise<KeptInvoice[]>
+  /** A kept invoice, also long after it has expired. */
+  keptInvoice(paymentHash: string): Promise<KeptInvoice | undefined>
 }

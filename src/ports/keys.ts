@@ -7,6 +7,7 @@ export interface MasterKey {
   readonly secret: Uint8Array
 }
 
+/** The keys as they are whenever they are asked for: a rotation may come between two looks. */
 export interface KeyRing {
   /** The key that signs now. */
   readonly minting: MasterKey

@@ -93,6 +93,8 @@ export interface ClaimRequest {
   readonly jobId: string
   readonly salt: Uint8Array
   readonly nowMs: number
+  /** When the request came, if that was before: whether the token or the row is over goes by this. */
+  readonly arrivedAtMs?: number
   /** How long a result of this service is kept. */
   readonly resultTtlMs: number
   /** Take over a `running` row: the caller knows that no job of this process runs for it. */
@@ -183,6 +185,8 @@ export interface LedgerMeta {
   readonly keyFingerprints: ReadonlyMap<number, string>
   /** How often it was opened by a gateway, before this time. */
   readonly generation: number
+  /** No token that this ledger sold lives longer, as far as it was noted when it was opened, seconds. */
+  readonly longestTokenLife: number
   /** Set in a copy that was made by a backup and never put in place, Unix ms. */
   readonly copiedAtMs: number | undefined
 }
@@ -268,13 +272,16 @@ export interface Ledger extends AsyncDisposable {
   /** Frames in order from `fromSeq`, as many as fit in `maxBytes` but at least one. */
   frames(paymentHash: string, epoch: number, fromSeq: number, maxBytes: number): Promise<Frame[]>
   /**
-   * Forgets what is over: frames past their keeping, and captured rows no longer honoured. Advances no faster than
+   * Forgets what is over: frames past their keeping, captured rows no longer honoured, and invoices that are needed no
+   * more. Advances no faster than
    * `monotonicMs`, whatever the clock says, and no claim is taken at or below the highest expiry that was forgotten.
-   * @returns how many rows of either kind went; call again while it is above 0
+   * @returns how many rows of any kind went; call again while it is above 0
    */
   prune(nowMs: number, monotonicMs: number): Promise<number>
   /** Commits definitions before they go live; a known `rev` only has its `lastSoldUntil` raised. */
   saveRevisions(revisions: readonly RevisionRecord[]): Promise<void>
+  /** Commits that tokens may live so long, seconds. Only ever raised. */
+  noteTokenLife(seconds: number): Promise<void>
   /** In the order in which they were saved last. */
   revisions(): Promise<RevisionRecord[]>
   saveKeyFingerprints(fingerprints: ReadonlyMap<number, string>): Promise<void>

@@ -7,9 +7,11 @@ export interface Revisions<Sold> {
   resolve(rev: string): Sold | undefined
   /** Every revision of a service name that this ledger sold, the one that was on sale last first. */
   named(name: string): IteratorObject<Sold>
+  /** No token that was ever sold lives longer, ms. */
+  readonly longestLifeMs: number
   /**
-   * Makes sure that the ledger keeps `rev` at least until then, before a token is sold under it. Undefined when it
-   * already does.
+   * Makes sure that the ledger keeps `rev` at least until then, and knows that tokens may live so long, before one is
+   * sold under it. Undefined when it already does.
    * @param until Unix seconds
    * @throws LedgerError by the promise
    */

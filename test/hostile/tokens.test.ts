@@ -12,7 +12,7 @@ const key: MasterKey = { id: 3, state: 'mint', secret: master }
 const till = {
   keys: { minting: key, all: [key], find: (id: number) => (id === key.id ? key : undefined) },
   clock: { nowMs: () => mintedAt * 1000 + 60_000, monotonicMs: () => 0 },
-  settings: { tokenTtlMs: 86_400_000 },
+  revisions: { longestLifeMs: 86_400_000 },
 } as unknown as Parameters<typeof authorize>[0]
 
 const one = { token: mint(), preimage }

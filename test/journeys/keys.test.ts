@@ -164,7 +164,6 @@ describe('a rotation that is cut short', () => {
       clock: new TestClock(),
       tokenTtlMs: () => 24 * hour,
       longestUseMs: () => 24 * hour,
-      onChange: () => undefined,
     })
 
   test('between file and ledger goes on signing with the old key, and is finished when it is asked for again', async () => {

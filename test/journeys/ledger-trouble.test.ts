@@ -1,9 +1,11 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, test, vi } from 'vitest'
+import { readRefunds } from '#src/ledger/sqlite/read-refunds.ts'
 import { LedgerError, type LedgerErrorCode } from '#src/ports/ledger.ts'
 import { makeGate } from '../support/answers.ts'
 import { paid, payFor, send } from '../support/buyer.ts'
+import { TestClock } from '../support/clock.ts'
 import { openGateway, type TestGateway } from '../support/gateway.ts'
 import { makeClaim } from '../support/ledger/requests.ts'
 import { aRequest, idle, makeShop, rowIn } from '../support/shop.ts'
@@ -74,7 +76,7 @@ describe('a ledger that cannot be written', () => {
     expect(capture).toHaveBeenCalledOnce()
     await idle(gateway)
     // Nobody runs it and nothing is lost: the next request takes it over, under the same key for the upstream.
-    expect(await rowIn(gateway, payment)).toMatchObject({ job: { state: 'running', epoch: 1 } })
+    expect(await rowIn(gateway, payment)).toMatchObject({ job: { epoch: 1, attempts: 0 } })
     const again = await send(gateway, paid(aRequest, payment))
     expect([again.status, again.text, again.headers['l402-payment']]).toEqual([200, 'made 2', 'spent'])
     const keys = upstream.calls.map(({ headers }) => headers['idempotency-key'])
@@ -109,7 +111,58 @@ describe('a ledger that cannot be written', () => {
     const answer = await send(gateway, paid(aRequest, payment))
     expect([answer.status, answer.json().code]).toEqual([503, 'ledger_unavailable'])
     expect(fail).toHaveBeenCalledOnce()
-    expect(await rowIn(gateway, payment)).toMatchObject({ job: { state: 'running', attempts: 0 } })
+    expect(await rowIn(gateway, payment)).toMatchObject({ job: { attempts: 0 } })
+  })
+})
+
+describe('a run whose end could not be written', () => {
+  const openLost = async () => {
+    const clock = new TestClock(Date.now())
+    const upstream = await openUpstream((_call, outgoing) => void outgoing.end(`made ${upstream.calls.length}`))
+    const gateway = await openGateway({ config: makeShop(upstream.url), clock })
+    const payment = await payFor(gateway, aRequest)
+    using capture = failOnce(gateway, 'capture', 'full')
+    const answer = await send(gateway, paid(aRequest, payment))
+    expect([answer.status, capture.mock.calls.length]).toEqual([503, 1])
+    await idle(gateway)
+    return {
+      clock,
+      gateway,
+      payment,
+      async [Symbol.asyncDispose]() {
+        await gateway[Symbol.asyncDispose]()
+        await upstream[Symbol.asyncDispose]()
+      },
+    }
+  }
+
+  test('lets go of the payment once the ledger can write again, whether its buyer returns or not', async () => {
+    await using setting = await openLost()
+    const { clock, gateway, payment } = setting
+    const { ledger } = gateway.running.context
+    const full = new LedgerError('full', 'still')
+    using fail = vi.spyOn(ledger, 'fail').mockRejectedValueOnce(full)
+    const state = async () => (await rowIn(gateway, payment))?.job.state
+    await expect.poll(state).toBe('retryable')
+    expect(fail).toHaveBeenCalledTimes(2)
+    expect(await rowIn(gateway, payment)).toMatchObject({ job: { attempts: 0, generation: 0 } })
+    // As any payment whose run has failed: no second bill for a changed request.
+    const changed = await send(gateway, paid({ ...aRequest, body: { prompt: 'a dog' } }, payment))
+    expect([changed.status, changed.json().code]).toEqual([409, 'request_mismatch'])
+    // And owed, should nobody ever return for it.
+    clock.advance(49 * 3_600_000)
+    expect(readRefunds(gateway.dataDir, clock.nowMs())).toMatchObject([{ reason: 'expired_unspent' }])
+  })
+
+  test('leaves a later one alone', async () => {
+    await using setting = await openLost()
+    const { gateway, payment } = setting
+    using fail = vi.spyOn(gateway.running.context.ledger, 'fail')
+    expect((await send(gateway, paid(aRequest, payment))).text).toBe('made 2')
+    await expect.poll(() => fail.mock.calls.length).toBe(1)
+    await Promise.all(fail.mock.results.map(({ value }) => value as Promise<boolean>))
+    expect(await rowIn(gateway, payment)).toMatchObject({ job: { state: 'captured', epoch: 2 } })
+    expect((await send(gateway, paid(aRequest, payment))).text).toBe('made 2')
   })
 })
 

@@ -1,60 +1,13 @@
 import { describe, expect, test, vi } from 'vitest'
-import { makeGate } from '../support/answers.ts'
-import { type Payment, paid, payFor, send } from '../support/buyer.ts'
-import { TestClock } from '../support/clock.ts'
-import { openGateway, type TestGateway } from '../support/gateway.ts'
+import { paid, send } from '../support/buyer.ts'
+import { openGateway } from '../support/gateway.ts'
 import { metric, requestNumber } from '../support/guards.ts'
 import { beginRequest } from '../support/open-request.ts'
+import { beginInTurn, openHeld, payForAll, queued, shop } from '../support/queue.ts'
 import { idle, rowIn } from '../support/shop.ts'
-import { openUpstream, type TestUpstream } from '../support/upstream.ts'
 
 vi.setConfig({ testTimeout: 30_000 })
 const soon = { timeout: 10_000 }
-
-const shop = (upstream: string, limits: string) => `
-l402: { token_ttl: 1h }
-upstreams: { gpu: { url: "${upstream}", ${limits} } }
-services:
-  POST /make: { name: make, upstream: { use: gpu, path: /make }, price: { flat: 7 } }
-  GET /media/*: { name: media, upstream: { use: gpu }, price: free }
-`
-
-/** An upstream whose every call ends when a test says so. */
-interface Held extends TestUpstream {
-  readonly bodies: () => string[]
-  readonly finish: (number: number) => void
-}
-
-async function openHeld(): Promise<Held> {
-  const gates = [0, 1, 2, 3, 4, 5, 6, 7].map(() => makeGate())
-  const upstream = await openUpstream(async (call, outgoing) => {
-    const number = Number(/\d+/.exec(call.body.toString())?.[0] ?? 0)
-    await gates[number]?.opened
-    outgoing.end(`made ${number}`)
-  })
-  return Object.assign(upstream, {
-    bodies: () => upstream.calls.map(({ body }) => /\d+/.exec(body.toString())?.[0] ?? ''),
-    finish: (number: number) => gates[number]?.open(),
-  })
-}
-
-const payForAll = async (gateway: TestGateway, count: number): Promise<Payment[]> => {
-  const payments: Payment[] = []
-  for (let number = 0; number < count; number++) payments.push(await payFor(gateway, requestNumber(number)))
-  return payments
-}
-
-const queued = (gateway: TestGateway) => gateway.running.context.gateway.guard.status()[0]?.queued
-
-/** Begins the paid requests one after the other, each when the one before is running or waiting. */
-async function beginInTurn(gateway: TestGateway, upstream: TestUpstream, payments: readonly Payment[]) {
-  const answers = []
-  for (const [number, payment] of payments.entries()) {
-    answers.push(send(gateway, paid(requestNumber(number), payment)))
-    await expect.poll(() => upstream.calls.length + (queued(gateway) ?? 0), soon).toBe(number + 1)
-  }
-  return answers
-}
 
 describe('calls to an upstream that takes one at a time', () => {
   test('are made in the order in which they came; whoever waits has spent nothing', async () => {
@@ -203,19 +156,6 @@ describe('a queue that is full', () => {
     const [, second] = payments
     if (second) expect((await send(gateway, paid(requestNumber(1), second))).text).toBe('made 1')
   })
-})
-
-test('a token that expires while its request waits was in time', async () => {
-  const clock = new TestClock(Date.now())
-  await using upstream = await openHeld()
-  await using gateway = await openGateway({ config: shop(upstream.url, 'max_concurrent: 1'), clock })
-  const payments = await payForAll(gateway, 2)
-  clock.advance(3_600_000 - 2_000)
-  const [running, waiting] = await beginInTurn(gateway, upstream, payments)
-  clock.advance(60_000)
-  upstream.finish(0)
-  upstream.finish(1)
-  expect([(await running)?.status, (await waiting)?.text]).toEqual([200, 'made 1'])
 })
 
 test('a free route does not stand in the queue', async () => {

@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
-import { openForReading } from '#src/ledger/sqlite/open.ts'
+import { describe, expect, test } from 'vitest'
+import { KeptInvoiceTable } from '#src/ledger/sqlite/kept-invoice-table.ts'
+import { openForReading, openForWriting } from '#src/ledger/sqlite/open.ts'
 import { type LedgerWithBooks, openSqliteLedger } from '#src/ledger/sqlite/sqlite-ledger.ts'
-import type { BookedSettlement } from '#src/ports/books.ts'
+import type { BookedSettlement, KeptInvoice } from '#src/ports/books.ts'
 import type { ClaimRequest } from '#src/ports/ledger.ts'
+import { makeDirectory } from '../support/ledger/opened-ledger.ts'
 
 interface TestBooks extends AsyncDisposable {
   readonly ledger: LedgerWithBooks
@@ -199,14 +202,79 @@ test('what the ledger forgets stays in the books, confirmed or not', async () =>
   ])
 })
 
-test('open invoices are kept for the next process in place of those before', async () => {
-  const before = await openBooks()
-  const invoice = (paymentHash: string) => {
-    return { paymentHash, wallet: 'main', ref: 'verify/1', service: 'make', priceMsat: 7_000n, expiresAtMs: now }
-  }
-  const [old, kept] = [newHash(), newHash()]
-  await before.ledger.books.keepInvoices([invoice(old)])
-  await before.ledger.books.keepInvoices([invoice(kept)])
-  await using books = await before.reopen()
-  expect(await books.ledger.books.keptInvoices()).toEqual([invoice(kept)])
+describe('invoices that are kept for the next process', () => {
+  const keep = (paymentHash: string, changes: Partial<KeptInvoice> = {}): KeptInvoice => ({
+    paymentHash,
+    wallet: 'main',
+    ref: `verify/${paymentHash}`,
+    service: 'make',
+    priceMsat: 7_000n,
+    expiresAtMs: now + 600_000,
+    placeUntilMs: now + 500_000,
+    neededUntilMs: now + 86_400_000,
+    ...changes,
+  })
+
+  test('are kept once, found by their hash however old, and taken over while they may be paid', async () => {
+    const before = await openBooks()
+    const [old, first, second, third] = [newHash(), newHash(), newHash(), newHash()]
+    const kept = [
+      keep(third, { expiresAtMs: now + 3_000 }),
+      keep(old, { expiresAtMs: now - 1 }),
+      keep(first, { expiresAtMs: now + 1_000 }),
+      keep(second, { expiresAtMs: now + 2_000 }),
+    ]
+    await before.ledger.books.keepInvoices(kept.slice(0, 2))
+    await before.ledger.books.keepInvoices([...kept.slice(2), keep(old, { ref: 'another' })])
+    await using books = await before.reopen()
+    const hashes = async (limit: number) =>
+      (await books.ledger.books.keptInvoices(now, limit)).map(({ paymentHash }) => paymentHash)
+    expect(await hashes(10)).toEqual([first, second, third])
+    expect(await hashes(2)).toEqual([second, third])
+    expect(await books.ledger.books.keptInvoice(old)).toEqual(kept[1])
+    expect(await books.ledger.books.keptInvoice(newHash())).toBeUndefined()
+  })
+
+  test('are forgotten when they are in the books, or their token is over', async () => {
+    await using books = await openBooks()
+    const { ledger } = books
+    const [paid, over, living] = [newHash(), newHash(), newHash()]
+    await ledger.books.keepInvoices([keep(paid), keep(over, { neededUntilMs: now + 1_000 }), keep(living)])
+    await ledger.books.recordSettlements('main', [settlementOf(paid)], undefined)
+    expect(await ledger.books.keptInvoice(paid)).toBeUndefined()
+    await ledger.prune(now, 0)
+    await ledger.prune(now + 999, 999)
+    expect(await ledger.books.keptInvoice(over)).toBeDefined()
+    expect(await ledger.prune(now + 1_000, 1_000)).toBe(1)
+    expect(await ledger.books.keptInvoice(over)).toBeUndefined()
+    expect(await ledger.books.keptInvoice(living)).toEqual(keep(living))
+  })
+
+  test('are taken over from a ledger of the format before', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'turnpike-books-'))
+    const old = new Database(join(directory, 'ledger.sqlite'))
+    const migrations = new URL('../../src/ledger/sqlite/migrations/', import.meta.url)
+    for (const name of ['0001-init.sql', '0002-books.sql']) old.exec(readFileSync(new URL(name, migrations), 'utf8'))
+    old.pragma('user_version = 2')
+    const hash = newHash()
+    old
+      .prepare("INSERT INTO kept_invoice VALUES (?, 'main', 'verify/1', 'make', 7000, ?)")
+      .run(Buffer.from(hash, 'hex'), now + 5_000)
+    old.close()
+    await using books = await openBooks(directory)
+    const times = { expiresAtMs: now + 5_000, placeUntilMs: now + 5_000, neededUntilMs: now + 5_000 + 86_400_000 }
+    expect(await books.ledger.books.keptInvoice(hash)).toEqual(keep(hash, { ref: 'verify/1', ...times }))
+  })
+
+  test('are never more than so many: those whose tokens end first go first', () => {
+    using directory = makeDirectory()
+    const database = openForWriting(directory.path)
+    const table = new KeptInvoiceTable(database, 5)
+    const hashes = Array.from({ length: 12 }, () => newHash())
+    table.add(hashes.map((hash, index) => keep(hash, { neededUntilMs: now + 100 - index })))
+    const left = () => hashes.map((hash) => table.find(hash) !== undefined)
+    expect([table.prune(now, 3), table.prune(now, 3), table.prune(now, 3), table.prune(now, 3)]).toEqual([3, 3, 1, 0])
+    expect(left()).toEqual([...Array<boolean>(5).fill(true), ...Array<boolean>(7).fill(false)])
+    database.close()
+  })
 })

@@ -109,6 +109,7 @@ describe('refused, with the reason', () => {
     ['an expired invoice', { circumstances: { nowMs: (nowSeconds + 600) * 1000 } }, 'expired already'],
     ['less than half the time', { invoice: { expirySeconds: 299 } }, 'paid for 299 s only, where 600 s were asked'],
     ['an old invoice', { invoice: { timestamp: nowSeconds - 301 } }, 'paid for 299 s only'],
+    ['a reference that is no reference', { issued: { ref: 'x'.repeat(769) } }, 'longer than 768 characters'],
     ['garbage', { issued: { bolt11: 'lnbc1garbage' } }, 'cannot be read'],
     ['nothing', { issued: { bolt11: '' } }, 'cannot be read'],
   ] satisfies [string, Lies, string][])('%s', ([, lies, message]) => {

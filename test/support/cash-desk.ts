@@ -11,6 +11,8 @@ export class MemoryBooks implements Books {
   /** Payments that were presented. */
   readonly presented: { readonly number: number; readonly paymentHash: string; readonly wallet: string }[] = []
   kept: readonly KeptInvoice[] = []
+  /** How often one was asked for by its hash. */
+  recalled = 0
   /** How often a settlement was written. */
   writes = 0
   /** Thrown instead of writing, while it is set. */
@@ -27,6 +29,7 @@ export class MemoryBooks implements Books {
     this.writes++
     const fresh = settlements.filter(({ paymentHash }) => !this.settled.has(paymentHash))
     for (const each of fresh) this.settled.set(each.paymentHash, { ...each, wallet })
+    this.kept = this.kept.filter(({ paymentHash }) => !this.settled.has(paymentHash))
     const known = this.wallets.get(wallet)
     if (known && cursor !== undefined) this.wallets.set(wallet, { ...known, cursor })
     return fresh.map(({ paymentHash }) => paymentHash)
@@ -37,11 +40,18 @@ export class MemoryBooks implements Books {
   }
 
   async keepInvoices(invoices: readonly KeptInvoice[]) {
-    this.kept = invoices
+    const fresh = invoices.filter((each) => this.kept.every(({ paymentHash }) => paymentHash !== each.paymentHash))
+    this.kept = [...this.kept, ...fresh]
   }
 
-  async keptInvoices() {
-    return [...this.kept]
+  async keptInvoices(afterMs: number, limit: number) {
+    const payable = this.kept.filter(({ expiresAtMs }) => expiresAtMs > afterMs)
+    return payable.toSorted((a, b) => a.expiresAtMs - b.expiresAtMs).slice(-limit)
+  }
+
+  async keptInvoice(paymentHash: string) {
+    this.recalled++
+    return this.kept.find((each) => each.paymentHash === paymentHash)
   }
 
   async unconfirmed(afterNumber: number, limit: number) {
@@ -131,7 +141,14 @@ export async function openDesk(wallets: readonly ScriptedWallet[], options: Test
     events,
     issue(amountMsat = 1_000n, expirySeconds = 600) {
       const idempotencyKey = `order ${++orders}`
-      const order = { service: 'make', amountMsat, description: 'Turnpike: make', expirySeconds, idempotencyKey }
+      const order = {
+        service: 'make',
+        amountMsat,
+        description: 'Turnpike: make',
+        expirySeconds,
+        idempotencyKey,
+        tokenTtlMs: 86_400_000,
+      }
       return desk.issuer.issue(order)
     },
     [Symbol.asyncDispose]: () => desk[Symbol.asyncDispose](),

@@ -42,7 +42,7 @@ export async function offerHeld(
   throw new GatewayError('internal')
 }
 
-/** @returns undefined when the token would hold a word that some client trips over */
+/** @returns undefined when the token would hold a word that some client trips over, or its key was rotated meanwhile */
 async function offerOnce(
   gateway: Gateway,
   desk: HoldDesk,
@@ -69,6 +69,7 @@ async function offerOnce(
     invoice = await issueFor(gateway, scope, sale, { paymentHash, cltvExpiryBlocks })
     const validUntil = tokenExpiry(settings, mintedAt, invoice)
     await keepRevision(revisions.keepUntil(service.rev, validUntil))
+    if (keys.minting.id !== keyId) return undefined
     const terms: Terms = {
       service: service.name,
       validUntil,

@@ -34,6 +34,7 @@ export async function runHeld(
       ...request,
       ...servicesFor(gateway, token, request),
       token,
+      arrivedAtMs: gateway.clock.nowMs(),
       requestId: gateway.random(16).toString('base64url'),
       wantsNew: false,
       respondAsync: false,

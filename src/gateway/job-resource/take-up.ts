@@ -34,6 +34,7 @@ export async function takeUp(
     ...request,
     token,
     ...servicesFor(gateway, token, request),
+    arrivedAtMs: gateway.clock.nowMs(),
     requestId,
     wantsNew: false,
     respondAsync: false,

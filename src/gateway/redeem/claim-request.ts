@@ -12,10 +12,11 @@ interface ClaimFacts {
 /** What the ledger is told of a payment that is presented: nothing in it is the buyer's text. */
 export function claimRequest(
   gateway: Pick<Gateway, 'random' | 'issuer' | 'clock'>,
-  { terms, paymentHash, tokenId }: GenuineToken,
+  { token, arrivedAtMs }: { readonly token: GenuineToken; readonly arrivedAtMs: number },
   { rev, quote, resultTtlMs }: ClaimFacts,
   requestHash: string,
 ): ClaimRequest {
+  const { terms, paymentHash, tokenId } = token
   return {
     paymentHash,
     tokenId,
@@ -28,6 +29,7 @@ export function claimRequest(
     requestHash,
     jobId: gateway.random(16).toString('hex'),
     salt: gateway.random(16),
+    arrivedAtMs,
     nowMs: gateway.clock.nowMs(),
     resultTtlMs,
     takeover: true,

@@ -22,7 +22,7 @@ export async function claimOrOwe(
     if (!(thrown instanceof GatewayError) || thrown.code !== 'refund_due') throw thrown
     const { token, sold } = redemption
     const facts = { rev: token.terms.rev, quote: [], resultTtlMs: sold?.config.result.ttlMs ?? owedMs }
-    const record = await gateway.ledger.owe(claimRequest(gateway, token, facts, hash))
+    const record = await gateway.ledger.owe(claimRequest(gateway, redemption, facts, hash))
     if (!record) return { challenge: 'token_expired' }
     throw new GatewayError('refund_due', thrown.message, { reference: record.job.id })
   }

@@ -21,6 +21,8 @@ import { type StoredRequest, sealRequest } from './stored-request.ts'
 /** A request that carries a genuine token of the service it is for. */
 export interface Redemption extends StoredRequest {
   readonly token: GenuineToken
+  /** What its times are held against: a token that was good when it came does not grow old in the queue. Unix ms. */
+  readonly arrivedAtMs: number
   /** The service as it was sold; undefined when this ledger does not know the revision. */
   readonly sold: Service | undefined
   /** Today's service of that name, when today's catalog sends this request there. */
@@ -54,8 +56,6 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
   const asMinted = isBoundTo(terms, binding)
   const isHead = redemption.method === 'HEAD'
   for (let round = 0; round < maxRounds; round++) {
-    // A token that was good when it came does not grow old in the queue.
-    const nowMs = gateway.clock.nowMs()
     const running = await gateway.jobs.running(paymentHash)
     if (running) return await attach(gateway, redemption, running, hash)
     const record = await gateway.ledger.read(paymentHash)
@@ -77,9 +77,7 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
     let startedHere = false
     const entry = await gateway.jobs.join(paymentHash, hash, async () => {
       startedHere = true
-      return admitted.keptBy(
-        await claim(gateway, redemption, { ...offer, hash, rebinds, nowMs, judged: admitted.report }),
-      )
+      return admitted.keptBy(await claim(gateway, redemption, { ...offer, hash, rebinds, judged: admitted.report }))
     })
     if (entry === undefined) continue
     switch (entry.kind) {
@@ -110,8 +108,6 @@ async function attach(gateway: Gateway, redemption: Redemption, job: RunningJob,
 interface Claim extends Offer {
   readonly hash: string
   readonly rebinds: boolean
-  /** When the request asked for it. */
-  readonly nowMs: number
   readonly judged: (health: CallHealth) => void
 }
 
@@ -121,13 +117,12 @@ async function claim(
   offer: Claim,
 ): Promise<RunningJob | { readonly reason: NotClaimed }> {
   const { token } = redemption
-  const { hash, rebinds, nowMs, judged } = offer
+  const { hash, rebinds, judged } = offer
   const { terms, paymentHash } = token
   const { contract, serving: from, quote: quoted } = offer
   const facts = { rev: contract.rev, quote: quoted.price.lines, resultTtlMs: from.config.result.ttlMs }
   const request: ClaimRequest = {
-    ...claimRequest(gateway, token, facts, hash),
-    nowMs,
+    ...claimRequest(gateway, redemption, facts, hash),
     ...(redemption.respondAsync && { sealedRequest: sealRequest(gateway, token, redemption) }),
   }
   const outcome = rebinds ? await gateway.ledger.rebind(request) : await gateway.ledger.claim(request)
@@ -176,7 +171,7 @@ async function keepRequest(gateway: Gateway, redemption: Redemption, job: Runnin
 
 function situationFor(
   gateway: Gateway,
-  { token, wantsNew }: Redemption,
+  { token, wantsNew, arrivedAtMs }: Redemption,
   record: PaymentRecord | undefined,
   hash: string,
   asMinted: boolean,
@@ -188,6 +183,7 @@ function situationFor(
     mintedExpiry: token.terms.validUntil,
     mismatchWindowMs: gateway.settings.invoiceExpiryMs + mismatchGraceMs,
     wantsNew,
+    arrivedAtMs,
     nowMs: gateway.clock.nowMs(),
   })
 }

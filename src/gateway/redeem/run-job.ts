@@ -27,7 +27,7 @@ export interface JobPlan {
   readonly judged: (health: CallHealth) => void
 }
 
-export type RunDependencies = Pick<Gateway, 'ledger' | 'upstream' | 'clock' | 'events' | 'random' | 'jobs'>
+export type RunDependencies = Pick<Gateway, 'ledger' | 'upstream' | 'clock' | 'events' | 'random' | 'jobs' | 'releases'>
 
 const firstRetryMs = 1_000
 
@@ -82,6 +82,8 @@ class JobRun {
       return await this.#run()
     } catch (thrown) {
       this.#gateway.events.lost(this.#facts(), thrown)
+      const { paymentHash, service } = this.#plan
+      this.#gateway.releases.add({ paymentHash, epoch: this.#claimed.epoch, resultTtlMs: service.config.result.ttlMs })
       return { kind: 'lost' }
     } finally {
       this.#recording.end()

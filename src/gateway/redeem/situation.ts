@@ -35,13 +35,15 @@ export interface SituationInput {
   readonly mismatchWindowMs: number
   /** The buyer asks for a new purchase of the same thing. */
   readonly wantsNew: boolean
+  /** What the times of the token are held against; `nowMs` where it has not waited since it came. */
+  readonly arrivedAtMs?: number
   readonly nowMs: number
 }
 
 export function situationOf(input: SituationInput): Situation {
-  const { record, same, nowMs } = input
+  const { record, same, nowMs, arrivedAtMs = nowMs } = input
   if (!record) {
-    if (same) return nowMs < input.mintedExpiry * 1000 ? { kind: 'claim' } : challenge('token_expired')
+    if (same) return arrivedAtMs < input.mintedExpiry * 1000 ? { kind: 'claim' } : challenge('token_expired')
     return mismatch(input.mintedAt * 1000, input)
   }
   switch (record.state) {
@@ -72,7 +74,7 @@ export function honouredUntilMs(record: PaymentRecord): number {
   return Math.max(record.mintedExpiry * 1000, record.job.keepUntilMs ?? 0)
 }
 
-function sameRequest(record: PaymentRecord, { nowMs, wantsNew }: SituationInput): Situation {
+function sameRequest(record: PaymentRecord, { nowMs, arrivedAtMs = nowMs, wantsNew }: SituationInput): Situation {
   const { job } = record
   const over = nowMs >= honouredUntilMs(record)
   const kept = !job.pruned && nowMs < (job.keepUntilMs ?? 0)
@@ -85,7 +87,7 @@ function sameRequest(record: PaymentRecord, { nowMs, wantsNew }: SituationInput)
       if (kept) return { kind: 'stored', record }
       return over ? challenge('token_expired') : { kind: 'error', code: 'result_expired' }
     case 'retryable': {
-      if (over) return due
+      if (arrivedAtMs >= honouredUntilMs(record)) return due
       const retryAfterMs = job.retryAtMs - nowMs
       if (retryAfterMs <= 0 || retryAfterMs > longestRetryMs) return { kind: 'claim' }
       return { kind: 'error', code: failureCode(job.lastCode), retryAfterMs }
@@ -109,7 +111,8 @@ function otherRequest(record: PaymentRecord, input: SituationInput): Situation {
     case 'refused':
     case 'given_up':
       if (job.shown || job.rebound) return challenge('token_for_other_request')
-      if (input.nowMs >= honouredUntilMs(record)) return { kind: 'error', code: 'refund_due', reference: job.id }
+      if ((input.arrivedAtMs ?? input.nowMs) >= honouredUntilMs(record))
+        return { kind: 'error', code: 'refund_due', reference: job.id }
       return { kind: 'rebind' }
   }
 }

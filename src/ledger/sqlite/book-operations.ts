@@ -28,7 +28,7 @@ export class BookOperations {
   }
 
   keepInvoices(invoices: readonly KeptInvoice[]): void {
-    this.#kept.replace(invoices)
+    this.#kept.add(invoices)
   }
 }
 
@@ -50,7 +50,11 @@ export class BookReadings {
     return this.#settlements.unconfirmed(afterNumber, limit)
   }
 
-  keptInvoices(): KeptInvoice[] {
-    return this.#kept.all()
+  keptInvoices(afterMs: number, limit: number): KeptInvoice[] {
+    return this.#kept.payable(afterMs, limit)
+  }
+
+  keptInvoice(paymentHash: string): KeptInvoice | undefined {
+    return this.#kept.find(paymentHash)
   }
 }

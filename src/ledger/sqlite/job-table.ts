@@ -51,7 +51,7 @@ export class JobTable {
        WHERE ${ofPayment} AND request_hash = :requestHash
          AND ((state = 'running' AND :takeover)
            OR (state = 'retryable' AND (retry_at <= :nowMs OR retry_at > :nowMs + ${longestRetryMs})
-             AND :nowMs < max(keep_until, (SELECT minted_expiry FROM payment WHERE hash = :hash) * 1000)))
+             AND :arrivedAtMs < max(keep_until, (SELECT minted_expiry FROM payment WHERE hash = :hash) * 1000)))
          AND (SELECT state FROM payment WHERE hash = :hash) IN ('settled', 'held', 'settling')
        RETURNING ${claimedColumns}`,
     )
@@ -62,7 +62,7 @@ export class JobTable {
          sealed_request = :sealedRequest, upstream_ref = NULL
        WHERE ${ofPayment} AND request_hash <> :requestHash AND state IN ('refused', 'given_up')
          AND rebound = 0 AND shown = 0
-         AND :nowMs < max(keep_until, (SELECT minted_expiry FROM payment WHERE hash = :hash) * 1000)
+         AND :arrivedAtMs < max(keep_until, (SELECT minted_expiry FROM payment WHERE hash = :hash) * 1000)
          AND (SELECT state FROM payment WHERE hash = :hash) IN ('settled', 'settling')
        RETURNING ${claimedColumns}`,
     )
@@ -155,10 +155,19 @@ export class JobTable {
 }
 
 function claimParameters(request: WireClaim, hash: Buffer) {
-  const { rev, nowMs, resultTtlMs } = request
+  const { rev, nowMs, arrivedAtMs = nowMs, resultTtlMs } = request
   const requestHash = Buffer.from(request.requestHash, 'hex')
   const sealedRequest = request.sealedRequest ? bytes(request.sealedRequest) : null
-  return { hash, requestHash, rev, salt: Buffer.from(request.salt, 'hex'), sealedRequest, nowMs, resultTtlMs }
+  return {
+    hash,
+    requestHash,
+    rev,
+    salt: Buffer.from(request.salt, 'hex'),
+    sealedRequest,
+    nowMs,
+    arrivedAtMs,
+    resultTtlMs,
+  }
 }
 
 /** What comes from another thread is no Buffer any more, and the database takes nothing else. */

@@ -8,11 +8,12 @@ type NumberKey =
   | 'generation'
   | 'copied_at'
   | 'restored_at'
+  | 'longest_token_life'
   | `signed_until.${number}`
 
 /**
  * `meta`: ledger_id, key.<id> (fingerprint), signed_until.<id> (Unix seconds), generation, copied_at (ms), restored_at
- * (Unix seconds), pruned_through (Unix seconds), prune_clock (ms), probed_at (ms).
+ * (Unix seconds), longest_token_life (seconds), pruned_through (Unix seconds), prune_clock (ms), probed_at (ms).
  */
 export class MetaTable {
   readonly #get: Database.Statement<[string], { value: string }>
@@ -35,6 +36,7 @@ export class MetaTable {
       ledgerId: this.#get.get('ledger_id')?.value ?? '',
       keyFingerprints,
       generation: this.number('generation') ?? 0,
+      longestTokenLife: this.number('longest_token_life') ?? 0,
       copiedAtMs: this.number('copied_at'),
     }
   }

@@ -163,6 +163,10 @@ export class Operations {
     this.#revisions.save(revisions)
   }
 
+  noteTokenLife(seconds: number): void {
+    this.#meta.setNumber('longest_token_life', Math.max(seconds, this.#meta.number('longest_token_life') ?? 0))
+  }
+
   saveKeyFingerprints(fingerprints: ReadonlyMap<number, string>): void {
     for (const [id, fingerprint] of fingerprints) this.#meta.setKeyFingerprint(id, fingerprint)
   }
@@ -191,8 +195,8 @@ export class Operations {
     return this.#meta.identity()
   }
 
-  #isExpired({ mintedExpiry, nowMs }: WireClaim): boolean {
-    return mintedExpiry * 1000 <= nowMs || mintedExpiry <= (this.#meta.number('pruned_through') ?? 0)
+  #isExpired({ mintedExpiry, nowMs, arrivedAtMs = nowMs }: WireClaim): boolean {
+    return mintedExpiry * 1000 <= arrivedAtMs || mintedExpiry <= (this.#meta.number('pruned_through') ?? 0)
   }
 
   /** A row that was just made may not run: its payment was revoked before, or may have been spent before a restore. */

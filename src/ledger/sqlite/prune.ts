@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3'
+import { KeptInvoiceTable } from './kept-invoice-table.ts'
 import type { MetaTable } from './meta-table.ts'
 
 /** Rows handled in one call, so that no claim waits long behind it. */
@@ -11,6 +12,7 @@ const step = 500
  */
 export class Pruner {
   readonly #meta: MetaTable
+  readonly #keptInvoices: KeptInvoiceTable
   readonly #deleteFrames: Database.Statement<[number, number], { number: number }>
   readonly #framesOf: Database.Statement<[number]>
   readonly #expired: Database.Statement<[number, number, number], { number: number; minted_expiry: number }>
@@ -20,6 +22,7 @@ export class Pruner {
 
   constructor(database: Database.Database, meta: MetaTable) {
     this.#meta = meta
+    this.#keptInvoices = new KeptInvoiceTable(database)
     this.#deleteFrames = database.prepare(
       `UPDATE job SET pruned = 1, sealed_request = NULL, upstream_ref = NULL
        WHERE number IN (SELECT number FROM job WHERE keep_until <= ? AND pruned = 0 LIMIT ?) RETURNING number`,
@@ -51,6 +54,6 @@ export class Pruner {
       const through = Math.max(this.#meta.number('pruned_through') ?? 0, ...rows.map((row) => row.minted_expiry))
       this.#meta.setNumber('pruned_through', through)
     }
-    return jobs.length + rows.length
+    return jobs.length + rows.length + this.#keptInvoices.prune(cutoffMs, step)
   }
 }

@@ -39,7 +39,11 @@ export class SqliteBooks implements Books {
     await this.#writer.run('keepInvoices' satisfies BookWriteName, invoices)
   }
 
-  keptInvoices(): Promise<KeptInvoice[]> {
-    return this.#reader.run('keptInvoices' satisfies BookReadName) as Promise<KeptInvoice[]>
+  keptInvoices(afterMs: number, limit: number): Promise<KeptInvoice[]> {
+    return this.#reader.run('keptInvoices' satisfies BookReadName, afterMs, limit) as Promise<KeptInvoice[]>
+  }
+
+  keptInvoice(paymentHash: string): Promise<KeptInvoice | undefined> {
+    return this.#reader.run('keptInvoice' satisfies BookReadName, paymentHash) as Promise<KeptInvoice | undefined>
   }
 }

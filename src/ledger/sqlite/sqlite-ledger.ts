@@ -166,6 +166,10 @@ class SqliteLedger implements LedgerWithBooks {
     await this.#write('saveRevisions', revisions)
   }
 
+  async noteTokenLife(seconds: number): Promise<void> {
+    await this.#write('noteTokenLife', seconds)
+  }
+
   async saveKeyFingerprints(fingerprints: ReadonlyMap<number, string>): Promise<void> {
     await this.#write('saveKeyFingerprints', fingerprints)
   }

@@ -9,7 +9,7 @@ import { findSettlement } from './find.ts'
 import { settlementOf } from './poll.ts'
 
 export interface ConfirmOptions {
-  readonly books: Pick<Books, 'settledWith'>
+  readonly books: Pick<Books, 'settledWith' | 'keptInvoice'>
   readonly wallets: readonly ManagedWallet[]
   readonly invoices: OpenInvoices
   readonly walletOf: InvoiceIssuer['walletOf']
@@ -79,7 +79,7 @@ export class SettlementConfirmation implements SettlementCheck {
 
   /** Looks at once and ever again until the lag is over; a stream that tells of the payment ends the wait. */
   async #waitFor(paymentHash: string): Promise<boolean> {
-    const { wallets, invoices, walletOf, take, clock } = this.#options
+    const { invoices, walletOf, take, clock } = this.#options
     const limit = AbortSignal.timeout(lagMs)
     const heard = { told: false }
     let wake = () => {}
@@ -90,7 +90,7 @@ export class SettlementConfirmation implements SettlementCheck {
     limit.addEventListener('abort', () => wake(), { once: true })
     try {
       for (let waitMs = firstWaitMs; !heard.told && !limit.aborted; waitMs *= 2) {
-        const found = await findSettlement(wallets, invoices, paymentHash, walletOf(paymentHash), limit)
+        const found = await findSettlement(this.#options, paymentHash, walletOf(paymentHash), limit)
         if (found.kind === 'settled') {
           await take(found.wallet, settlementOf(paymentHash, found.state, clock))
           return true

@@ -1,4 +1,4 @@
-import { unknownWallet } from '../../ports/books.ts'
+import { type Books, unknownWallet } from '../../ports/books.ts'
 import type { InvoiceState } from '../../ports/wallet.ts'
 import type { ManagedWallet } from '../managed-wallet.ts'
 import type { OpenInvoices } from '../open-invoices.ts'
@@ -10,18 +10,25 @@ export type Found =
   /** A wallet that could know could not be asked. */
   | { readonly kind: 'unanswered' }
 
+interface WhomToAsk {
+  readonly wallets: readonly ManagedWallet[]
+  readonly invoices: OpenInvoices
+  /** Know invoices that expired long ago. */
+  readonly books: Pick<Books, 'keptInvoice'>
+}
+
 /**
  * Asks who has received a payment: the wallet that is said to have made the invoice, or each of them when that is not
  * known.
+ * @throws LedgerError
  */
 export async function findSettlement(
-  wallets: readonly ManagedWallet[],
-  invoices: OpenInvoices,
+  { wallets, invoices, books }: WhomToAsk,
   paymentHash: string,
   named: string,
   signal: AbortSignal,
 ): Promise<Found> {
-  const known = invoices.find(paymentHash)
+  const known = invoices.find(paymentHash) ?? (await books.keptInvoice(paymentHash))
   const maker = known?.wallet ?? named
   const asked = maker === unknownWallet ? wallets : wallets.filter(({ name }) => name === maker)
   let unanswered = asked.length === 0

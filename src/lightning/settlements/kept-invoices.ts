@@ -1,7 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Books } from '../../ports/books.ts'
 import type { ManagedWallet } from '../managed-wallet.ts'
-import type { OpenInvoices } from '../open-invoices.ts'
+import type { KnownInvoice, OpenInvoices } from '../open-invoices.ts'
 
 export interface KeptInvoicesOptions {
   readonly wallets: readonly ManagedWallet[]
@@ -13,50 +12,39 @@ export interface KeptInvoicesOptions {
   readonly onTrouble: (operation: string, cause: unknown) => void
 }
 
-const everyMs = 1_000
-
 /**
- * Open invoices for the next process. Where a token counts only once its wallet says that it is paid, and that can only be
- * asked with what the wallet gave along with the invoice, they are kept every second: a process that is killed must not
- * take that with it. Otherwise they are kept at the end alone, and a challenge writes nothing.
+ * Invoices that must outlive this process. Where a token counts only once its wallet says that it is paid, and that can
+ * only be asked with what the wallet gave along with the invoice, it is kept before anybody sees the invoice, and as long
+ * as the token: a buyer who has paid must find it whatever became of the wallet and of this process meanwhile. Otherwise
+ * those that are open are kept at the end alone, and a challenge writes nothing.
  */
 export class KeptInvoices {
   readonly #options: KeptInvoicesOptions
-  /** Undefined: what an earlier process kept. */
-  #kept: string | undefined
 
   constructor(options: KeptInvoicesOptions) {
     this.#options = options
   }
 
-  /** @param lifetime ends it */
-  async follow(lifetime: AbortSignal): Promise<void> {
-    while (!lifetime.aborted) {
-      if (this.#wouldBeLost()) await this.keep()
-      await sleep(everyMs, undefined, { signal: lifetime, ref: false }).catch(() => undefined)
+  /** Keeps an invoice that was just made, where its buyer could be lost without. @throws LedgerError */
+  async keepMade(invoice: KnownInvoice): Promise<void> {
+    const { wallets, invoices, books, requireSettled, resumes } = this.#options
+    const maker = wallets.find(({ name }) => name === invoice.wallet)
+    if (!maker || invoice.ref === invoice.paymentHash || resumes(maker)) return
+    if (requireSettled || !maker.wallet.capabilities.preimagePrivate) {
+      await books.keepInvoices([invoices.kept(invoice)])
     }
   }
 
-  /** Keeps them now, if they are others than before. Never throws. */
-  async keep(): Promise<void> {
+  /** Keeps those that are open, for the next process to look for. Never throws. */
+  async keepOpen(): Promise<void> {
     const { wallets, invoices, books, resumes, onTrouble } = this.#options
-    const open = wallets.filter((wallet) => !resumes(wallet)).flatMap(({ name }) => invoices.kept(name))
-    const hashes = open.map(({ paymentHash }) => paymentHash).join()
-    if (hashes === this.#kept) return
+    const asked = wallets.filter((wallet) => !resumes(wallet))
+    const open = asked.flatMap(({ name }) => [...invoices.unpaid(name)].map((invoice) => invoices.kept(invoice)))
+    if (open.length === 0) return
     try {
       await books.keepInvoices(open)
-      this.#kept = hashes
     } catch (thrown) {
       onTrouble('keepInvoices', thrown)
     }
-  }
-
-  #wouldBeLost(): boolean {
-    const { wallets, invoices, requireSettled } = this.#options
-    return wallets.some(
-      ({ name, wallet }) =>
-        (requireSettled || !wallet.capabilities.preimagePrivate) &&
-        invoices.unpaid(name).some(({ paymentHash, ref }) => ref !== paymentHash),
-    )
   }
 }

@@ -92,10 +92,10 @@ export class SettlementTracker implements AsyncDisposable {
 
   /** A hint that may have been made up counts only when a lookup says the same. */
   async #check({ name, wallet }: ManagedWallet, hint: Settlement): Promise<void> {
-    const { wallets, invoices, clock } = this.#options
+    const { clock } = this.#options
     const { cursor: _none, ...told } = hint
     if (!wallet.capabilities.lookup) return await this.take(name, told)
-    const found = await findSettlement(wallets, invoices, hint.paymentHash, name, this.#ending.signal)
+    const found = await findSettlement(this.#options, hint.paymentHash, name, this.#ending.signal)
     if (found.kind !== 'settled') return
     const confirmed = settlementOf(hint.paymentHash, found.state, clock)
     await this.take(found.wallet, { ...told, ...confirmed })

@@ -73,13 +73,13 @@ export class Unconfirmed {
   }
 
   async #ask(question: Question): Promise<void> {
-    const { books, wallets, invoices, take, events, clock, lifetime } = this.#options
+    const { books, take, events, clock, lifetime } = this.#options
     const { paymentHash, wallet } = question
     if ((await books.settledWith(paymentHash)) !== undefined) {
       this.#questions.delete(paymentHash)
       return
     }
-    const found = await findSettlement(wallets, invoices, paymentHash, wallet, lifetime)
+    const found = await findSettlement(this.#options, paymentHash, wallet, lifetime)
     if (lifetime.aborted) return
     question.askedTimes++
     question.nextAtMs = clock.monotonicMs() + Math.min(longestWaitMs, firstWaitMs * 2 ** question.askedTimes)
