@@ -12,11 +12,22 @@ export const foldKey = (name: string): string => foldCase(upToNul(name))
 const upToNul = (name: string): string => name.split('\0', 1)[0] ?? ''
 
 /**
- * The same for parameters of queries and forms: PHP and qs read `steps[]`, `steps[0]` and ` steps` into `steps`, and readers
- * that trim take `steps ` for it, which PHP reads as `steps_`.
+ * The same for parameters of queries and forms: PHP and qs read `steps[]`, `steps[0]` and ` steps` into `steps`, qs and Rack
+ * `[steps]` too, and readers that trim take `steps ` for it, which PHP reads as `steps_`.
  */
 export const foldParameter = (name: string): string =>
-  foldKey(name.trim().replace(/\[.*$/s, '').replace(/[. ]/g, '_').replace(/_+$/, ''))
+  underscored(
+    name
+      .trim()
+      .replace(/^[[\]]+/, '')
+      .replace(/[[\]].*$/s, ''),
+  )
+
+/** What readers make of a parameter's name: for PHP a bracket that is not closed is one more underscore. */
+export const parameterReadings = (name: string): readonly string[] =>
+  name.includes('[') ? [foldParameter(name), underscored(name.trim().replaceAll('[', '_'))] : [foldParameter(name)]
+
+const underscored = (name: string): string => foldKey(name.replace(/[. ]/g, '_').replace(/_+$/, ''))
 
 /**
  * The forms of a path that lenient routers see. All of them ignore case and a slash at the end; some normalise Unicode, where

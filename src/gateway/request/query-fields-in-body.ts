@@ -1,0 +1,48 @@
+import type { Contract } from '../../catalog/service.ts'
+import { GatewayError } from '../../errors.ts'
+import { foldParameter, parameterReadings } from '../../pricing/look-alike.ts'
+import { partNames } from './multipart.ts'
+import type { RequestParts } from './prepare.ts'
+import { namesIn } from './query.ts'
+import { maxKeyLength, parseStrictJson } from './strict-json.ts'
+
+/**
+ * Some frameworks put query and body into one map, where a parameter that the query leaves out is found in the body, or
+ * the body’s value is the one that counts.
+ * @param value the body, where the contract reads it
+ * @throws GatewayError `invalid_request` where the body has a field that the price reads in the query
+ */
+export function refuseQueryFields({ body, query }: Contract, request: RequestParts, value: unknown): void {
+  // A schema for the body says itself what may stand there.
+  if (!query || query.priced.length === 0 || (body.kind === 'structured' && body.validate)) return
+  const priced = new Set(query.priced.map(foldParameter))
+  if (body.kind === 'structured') for (const [name = ''] of body.priced) priced.delete(foldParameter(name))
+  const names = body.kind === 'structured' ? keysOf(value) : namesInBody(request)
+  const found = names.find((name) => parameterReadings(name).some((each) => priced.has(each)))
+  if (found === undefined) return
+  const issue = { path: `$.${found}`, message: 'belongs into the query: the price depends on it' }
+  throw new GatewayError('invalid_request', `${issue.path} ${issue.message}`, { issues: [issue] })
+}
+
+/** To look at more of them would take long, and nobody has paid. */
+const mostFormFields = 1_000
+
+function namesInForm(text: string): readonly string[] {
+  // Split up to one more than that: a body may have millions.
+  const fields = text.split(/[&;]/, mostFormFields + 1).length
+  const names = fields > mostFormFields ? [] : namesIn(text)
+  if (fields > mostFormFields || names.some(({ length }) => length > maxKeyLength)) throw tooLarge()
+  return names
+}
+
+const tooLarge = () => new GatewayError('bad_body', `a form has at most ${mostFormFields} fields, with short names`)
+
+function namesInBody({ mediaType, body }: RequestParts): readonly string[] {
+  const { essence = '', parameters } = mediaType
+  if (body.length === 0) return []
+  if (essence === 'application/x-www-form-urlencoded') return namesInForm(body.toString())
+  if (essence === 'multipart/form-data') return partNames(body, parameters.get('boundary'))
+  return essence === 'application/json' || essence.endsWith('+json') ? keysOf(parseStrictJson(body)) : []
+}
+
+const keysOf = (value: unknown): string[] => (typeof value === 'object' && value !== null ? Object.keys(value) : [])
