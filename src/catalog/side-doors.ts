@@ -36,13 +36,17 @@ export class SideDoors {
       if (!isSameServer(config.upstream, upstream)) return false
       // Who reads is asked for no work where that has to be posted; but many handlers take PUT as they take POST.
       if ((method === 'GET' || method === 'HEAD') && !contract.route.methods.includes(method)) return false
-      folded ??= foldPath(path)
+      folded ??= foldPath(path, own ? formatName : anyFormat)
       const isExact = matchPath(priced.exact, path) !== undefined
       if (!isExact && !folded.some((each) => matchPath(priced.folded, each))) return false
       return key.rest || !isExact
     })
   }
 }
+
+const anyFormat = /\.[^./]+$/
+/** Beside a path with a price of its own there may be others that go on with a version: `gpt-4`, `gpt-4.1`. */
+const formatName = /\.[a-z][^./]*$/i
 
 /** The host that a client names is no difference: an upstream is told its own, or the one of the configuration. */
 function isSameServer(a: UpstreamConfig, b: UpstreamConfig): boolean {

@@ -32,13 +32,19 @@ const underscored = (name: string): string => foldKey(name.replace(/[. ]/g, '_')
 /**
  * The forms of a path that lenient routers see. All of them ignore case and a slash at the end; some normalise Unicode, where
  * other characters become slashes and dots; some resolve dot segments, and some ignore dots and spaces at the ends of
- * segments. Each may do one without the others.
+ * segments; some take a query to begin at an encoded mark, and some the end of the last segment for a format (`.json`).
+ * Each may do one without the others.
  * @param path canonical
+ * @param format what may be the format
  */
-export function foldPath(path: string): string[] {
+export function foldPath(path: string, format: RegExp): string[] {
   const text = decodeURIComponent(path)
-  const spellings = new Set([foldCase(text), foldCase(text.normalize('NFKC'))])
-  return [...new Set([...spellings].flatMap((each) => readings(each.split('/'))))]
+  const whole = [foldCase(text), foldCase(text.normalize('NFKC'))]
+  const spellings = new Set(whole.flatMap((each) => [each, each.replace(/[?#].*$/s, '')]))
+  return [...new Set([...spellings].flatMap((each) => readings(each.split('/'))))].flatMap((each) => [
+    each,
+    each.replace(format, ''),
+  ])
 }
 
 function readings(segments: readonly string[]): string[] {

@@ -20,6 +20,8 @@ describe('a route that takes many paths beside a dearer one', () => {
     ['POST', '/v1/images/'],
     ['POST', '/v1/images%20'],
     ['POST', '/v1/images.'],
+    ['POST', '/v1/images.json'],
+    ['POST', '/v1/images%3Fa'],
     ['POST', '/v1/%EF%BD%89mages'],
     ['PUT', '/v1/images'],
     ['POST', '/m/Large'],
@@ -43,6 +45,7 @@ describe('a route that takes many paths beside a dearer one', () => {
     ['GET', '/v1/images', 1_000],
     ['POST', '/m/large', 1_000_000],
     ['POST', '/m/small', 1_000],
+    ['POST', '/m/large.1', 1_000],
     ['POST', '/pub/v2/images', 1_000],
   ] as const)('sells what it is for: %s %s', async ([method, path, amountMsat]) => {
     await using upstream = await openUpstream()
