@@ -17,17 +17,32 @@ const upToNul = (name: string): string => name.split('\0', 1)[0] ?? ''
  */
 export const foldParameter = (name: string): string =>
   underscored(
-    name
-      .trim()
+    trimmed(name)
       .replace(/^[[\]]+/, '')
       .replace(/[[\]].*$/s, ''),
   )
 
 /** What readers make of a parameter's name: for PHP a bracket that is not closed is one more underscore. */
 export const parameterReadings = (name: string): readonly string[] =>
-  name.includes('[') ? [foldParameter(name), underscored(name.trim().replaceAll('[', '_'))] : [foldParameter(name)]
+  name.includes('[') ? [foldParameter(name), underscored(trimmed(name).replaceAll('[', '_'))] : [foldParameter(name)]
 
-const underscored = (name: string): string => foldKey(name.replace(/[. ]/g, '_').replace(/_+$/, ''))
+function underscored(name: string): string {
+  const text = name.replace(/[. ]/g, '_')
+  return foldKey(withoutEnd(text, (character) => character === '_'))
+}
+
+/** Python and Java trim control characters too. */
+function trimmed(name: string): string {
+  const begin = /[^\p{Cc}\p{Cf}\p{Z}]/u.exec(name)
+  return withoutEnd(name.slice(begin?.index ?? name.length), (character) => /[\p{Cc}\p{Cf}\p{Z}]/u.test(character))
+}
+
+/** An expression would look for the end from every place that could be its beginning. */
+function withoutEnd(text: string, isEnd: (character: string) => boolean): string {
+  let end = text.length
+  while (end > 0 && isEnd(text.charAt(end - 1))) end--
+  return text.slice(0, end)
+}
 
 /**
  * The forms of a path that lenient routers see. All of them ignore case and a slash at the end; some normalise Unicode, where

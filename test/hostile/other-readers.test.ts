@@ -71,6 +71,8 @@ describe('a parameter that other readers take for the priced one is refused', ()
     ['Rack', `[[max_text=${long}`],
     ['Rack', `]max_text]=${long}`],
     ['PHP, where a bracket that is not closed becomes an underscore', `max[text=${long}`],
+    ['Python, which strips more than spaces', `max_text%1F=${long}`],
+    ['Java, which trims every control character', `%01max_text=${long}`],
     ['PHP, where dots and spaces do', `max.text=${long}`],
   ] as const)('%s: %s', async ([, query], context) => {
     tally(context, { kind: 'bodies', tried: 1 })
@@ -155,6 +157,20 @@ describe('text that spells a truth value', () => {
   ] as const)('and the values themselves have their price: %j', async ([audio, amountMsat]) => {
     expect((await ask('/video', audio)).json().amountMsat).toBe(amountMsat)
   })
+})
+
+describe('names that end in nearly what is left away at the end', () => {
+  test.for(['_', '.', '[', ' '])(
+    'are compared in a time that grows with their length and no faster: %j',
+    async (filler) => {
+      const long = Array.from({ length: 200 }, (_, at) => ({ name: `a${filler.repeat(1_900)}${at}`, value: '1' }))
+      const request = formOf('/form', [{ name: 'steps', value: '1' }, ...long])
+      await send(gateway, formOf('/form', [{ name: 'steps', value: '1' }]))
+      const begunMs = performance.now()
+      expect((await send(gateway, request)).status).toBe(402)
+      expect(performance.now() - begunMs).toBeLessThan(400)
+    },
+  )
 })
 
 describe('a field of a form', () => {
