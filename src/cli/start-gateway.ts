@@ -6,7 +6,7 @@ import type { Catalog } from '../catalog/catalog.ts'
 import type { Config } from '../config/config.ts'
 import type { Environment } from '../config/environment.ts'
 import { type Context, type ContextOptions, clientRules, createContext } from '../context.ts'
-import { Connections } from '../gateway/limits/connections.ts'
+import { type ConnectionRules, Connections } from '../gateway/limits/connections.ts'
 import { Jobs } from '../gateway/redeem/jobs.ts'
 import { measureConnections } from '../telemetry/guard-metrics.ts'
 import type { Telemetry, TelemetryOptions } from '../telemetry/telemetry.ts'
@@ -83,7 +83,9 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     token: config.admin.token,
     isOwnHost: (host) => adminHosts.has(host),
   })
-  const adminListener = opened.use(await listen({ fetch: admin.fetch, address: config.admin.listen }))
+  const adminListener = opened.use(
+    await listen({ fetch: admin.fetch, address: config.admin.listen, connections: forOperator(before) }),
+  )
   const { port } = adminListener.address
   adminHosts = new Set([
     formatAddress(adminListener.address),
@@ -92,7 +94,8 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     `[::1]:${port}`,
   ])
   const healthListener =
-    config.health && opened.use(await listen({ fetch: health.fetch, address: config.health.listen }))
+    config.health &&
+    opened.use(await listen({ fetch: health.fetch, address: config.health.listen, connections: forOperator(before) }))
   context = opened.use(
     await createContext({
       config,
@@ -140,6 +143,16 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     },
   }
 }
+
+/** Probes and commands; `mostConnections` leaves as many files for them. */
+const operatorConnections = 64
+
+/** Each listener of the operator's has a limit of its own, so that whoever reaches one cannot take all files. */
+const forOperator = (rules: ConnectionRules): Connections =>
+  new Connections({
+    rules: () => ({ ...rules, connections: operatorConnections, connectionsPerClient: undefined }),
+    onClosed: () => undefined,
+  })
 
 /** Resolves when `done` does, or when the time is over. */
 async function within(ms: number, done: Promise<unknown>): Promise<void> {
