@@ -39,6 +39,8 @@ export interface Contract {
   readonly body: BodyContract
   /** Undefined: the query goes on as it came. */
   readonly query: QueryContract | undefined
+  /** Parameters of the path that the price depends on. */
+  readonly pricedParams: readonly string[]
 }
 
 export type BodyContract =
@@ -98,6 +100,7 @@ export function compileService(config: ServiceConfig, compiler: SchemaCompiler):
       maxBodyBytes: request.maxBytes,
       body: bodyContract(config, methods, bodyFields, validateBody),
       query,
+      pricedParams: fields.flatMap((field) => (field.in === 'path' ? [field.name] : [])),
     },
     match: ({ host, path }) => {
       const wanted = config.key.host

@@ -18,6 +18,7 @@ services:
   GET /speak: { name: speak, upstream: "${upstream.url}", price: { per_char: { of: "?max_text", rate: 1, min: 5 } } }
   GET /img: { name: img, upstream: "${upstream.url}", price: { per_unit: { of: "?steps", rate: 1 } } }
   /any: { name: any, upstream: "${upstream.url}", price: { per_char: { of: "?text", rate: 1, min: 5 } } }
+  /render/:style: { name: render, upstream: "${upstream.url}", price: { per_unit: { of: "?n", rate: { by: ":style", table: { oil: 1, hd: 99 } } } } }
   POST /both:
     name: both
     upstream: ${upstream.url}
@@ -133,6 +134,21 @@ describe('a body beside a priced query, which some frameworks put into one map w
     { ...typed('application/json', JSON.stringify({ title: 'a' })), path: '/both' },
   ])('may have others: %j', async (request) => {
     expect((await send(gateway, request)).status).toBe(402)
+  })
+})
+
+describe('a parameter of the path, before which some frameworks take the query or the body', () => {
+  const json = { 'content-type': 'application/json' }
+  test.for<Sent>([
+    { path: '/render/oil?n=1&style=hd' },
+    { path: '/render/oil?n=1&Style[]=hd' },
+    { path: '/render/oil?n=1', method: 'POST', headers: json, body: '{"style":"hd"}' },
+  ])('may not be given there: %j', async (request, context) => {
+    tally(context, { kind: 'bodies', tried: 1 })
+    expect((await send(gateway, request)).status).toBe(400)
+    const other = { ...request, path: request.path.replace(/style/i, 'other') }
+    const body = typeof other.body === 'string' ? { body: '{"other":"hd"}' } : {}
+    expect((await send(gateway, { ...other, ...body })).status).toBe(402)
   })
 })
 

@@ -4,9 +4,9 @@ import { type FieldSource, readField } from '../../pricing/field.ts'
 import { foldKey, foldParameter, parameterReadings } from '../../pricing/look-alike.ts'
 import type { MediaType } from './media-type.ts'
 import { checkBoundary, encodeMultipart, type FormPart, parseMultipart, partText } from './multipart.ts'
+import { refuseInBody } from './others-fields-in-body.ts'
 import { shapeIssues } from './priced-shape.ts'
 import { encodeQuery, namesIn, parseQuery } from './query.ts'
-import { refuseQueryFields } from './query-fields-in-body.ts'
 import { parseStrictJson } from './strict-json.ts'
 
 /** A request that a contract accepts: what the price is read from, and what the upstream gets. They are one value. */
@@ -67,7 +67,7 @@ export function prepare(contract: Contract, request: RequestParts): Prepared {
   checkMediaType(contract.body, request.mediaType)
   const query = prepareQuery(contract, request.query)
   const body = prepareBody(contract.body, request)
-  refuseQueryFields(contract, request, body.value)
+  refuseInBody(contract, request, body.value)
   return {
     fields: { body: body.value, query: query.parameters, params: decoded(request.params) },
     query: query.text,
@@ -76,7 +76,7 @@ export function prepare(contract: Contract, request: RequestParts): Prepared {
 }
 
 function prepareQuery(contract: Contract, query: string): { text: string; parameters: ReadonlyMap<string, string> } {
-  if (query !== '') refuseBodyFields(contract, query)
+  if (query !== '') refuseOthersFields(contract, query)
   if (!contract.query) return { text: query, parameters: new Map() }
   const parameters = parseQuery(query)
   const { priced } = contract.query
@@ -95,15 +95,22 @@ function prepareQuery(contract: Contract, query: string): { text: string; parame
   return { text: encodeQuery(checked.parameters), parameters: checked.parameters }
 }
 
-/** Some frameworks put query and body into one map, where a field that the body leaves out is found in the query. */
-function refuseBodyFields({ body, query: known }: Contract, query: string): void {
+/**
+ * Some frameworks put query, body and path into one map, where a field that the body leaves out is found in the query, or
+ * one of the query counts before one of the path.
+ */
+function refuseOthersFields({ body, query: known, pricedParams }: Contract, query: string): void {
   // A schema for the query says itself what may stand there.
-  if (body.kind !== 'structured' || known?.check) return
-  const priced = new Set(body.priced.map(([name = '']) => foldParameter(name)))
+  if (known?.check) return
+  const fields = body.kind === 'structured' ? body.priced.map(([name = '']) => name) : []
+  const priced = new Set([...fields, ...pricedParams].map(foldParameter))
   for (const name of known?.priced ?? []) priced.delete(foldParameter(name))
+  if (priced.size === 0) return
   const found = namesIn(query).find((name) => parameterReadings(name).some((each) => priced.has(each)))
-  if (found !== undefined)
-    throw invalid([{ path: `?${found}`, message: 'belongs into the body: the price depends on it' }])
+  if (found === undefined) return
+  const isOfPath = pricedParams.some((name) => parameterReadings(found).includes(foldParameter(name)))
+  const place = isOfPath ? 'the path' : 'the body'
+  throw invalid([{ path: `?${found}`, message: `belongs into ${place}: the price depends on it` }])
 }
 
 interface PreparedBody {

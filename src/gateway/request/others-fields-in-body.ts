@@ -7,20 +7,23 @@ import { namesIn } from './query.ts'
 import { maxKeyLength, parseStrictJson } from './strict-json.ts'
 
 /**
- * Some frameworks put query and body into one map, where a parameter that the query leaves out is found in the body, or
- * the body’s value is the one that counts.
+ * Some frameworks put query, path and body into one map, where a parameter that the query leaves out is found in the body,
+ * or the body’s value is the one that counts.
  * @param value the body, where the contract reads it
- * @throws GatewayError `invalid_request` where the body has a field that the price reads in the query
+ * @throws GatewayError `invalid_request` where the body has a field that the price reads in the query or the path
  */
-export function refuseQueryFields({ body, query }: Contract, request: RequestParts, value: unknown): void {
+export function refuseInBody({ body, query, pricedParams }: Contract, request: RequestParts, value: unknown): void {
+  const elsewhere = [...(query?.priced ?? []), ...pricedParams]
   // A schema for the body says itself what may stand there.
-  if (!query || query.priced.length === 0 || (body.kind === 'structured' && body.validate)) return
-  const priced = new Set(query.priced.map(foldParameter))
+  if (elsewhere.length === 0 || (body.kind === 'structured' && body.validate)) return
+  const priced = new Set(elsewhere.map(foldParameter))
   if (body.kind === 'structured') for (const [name = ''] of body.priced) priced.delete(foldParameter(name))
   const names = body.kind === 'structured' ? keysOf(value) : namesInBody(request)
   const found = names.find((name) => parameterReadings(name).some((each) => priced.has(each)))
   if (found === undefined) return
-  const issue = { path: `$.${found}`, message: 'belongs into the query: the price depends on it' }
+  const isOfPath = pricedParams.some((name) => parameterReadings(found).includes(foldParameter(name)))
+  const place = isOfPath ? 'the path' : 'the query'
+  const issue = { path: `$.${found}`, message: `belongs into ${place}: the price depends on it` }
   throw new GatewayError('invalid_request', `${issue.path} ${issue.message}`, { issues: [issue] })
 }
 
