@@ -17,14 +17,14 @@ const upToNul = (name: string): string => name.split('\0', 1)[0] ?? ''
  */
 export const foldParameter = (name: string): string =>
   underscored(
-    trimmed(name)
+    trimEnds(name)
       .replace(/^[[\]]+/, '')
       .replace(/[[\]].*$/s, ''),
   )
 
 /** What readers make of a parameter's name: for PHP a bracket that is not closed is one more underscore. */
 export const parameterReadings = (name: string): readonly string[] =>
-  name.includes('[') ? [foldParameter(name), underscored(trimmed(name).replaceAll('[', '_'))] : [foldParameter(name)]
+  name.includes('[') ? [foldParameter(name), underscored(trimEnds(name).replaceAll('[', '_'))] : [foldParameter(name)]
 
 function underscored(name: string): string {
   const text = name.replace(/[. ]/g, '_')
@@ -32,7 +32,7 @@ function underscored(name: string): string {
 }
 
 /** Python and Java trim control characters too. */
-function trimmed(name: string): string {
+function trimEnds(name: string): string {
   const begin = /[^\p{Cc}\p{Cf}\p{Z}]/u.exec(name)
   return withoutEnd(name.slice(begin?.index ?? name.length), (character) => /[\p{Cc}\p{Cf}\p{Z}]/u.test(character))
 }
