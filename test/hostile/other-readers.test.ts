@@ -129,6 +129,7 @@ describe('a body beside a priced query, which some frameworks put into one map w
     typed('application/x-www-form-urlencoded', `context=${long}`),
     typed('application/json', JSON.stringify({ a: { text: long } })),
     typed('application/json', JSON.stringify([long])),
+    typed('application/json', `{"seed":18446744073709551615,"deep":${'['.repeat(100)}${']'.repeat(100)}}`),
     typed('application/octet-stream', `text=${long}`),
     formOf('/any', [{ name: 'other', value: 'name="text"' }]),
     { ...typed('application/json', JSON.stringify({ title: 'a' })), path: '/both' },

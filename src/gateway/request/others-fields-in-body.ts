@@ -4,7 +4,7 @@ import { foldParameter, parameterReadings } from '../../pricing/look-alike.ts'
 import { partNames } from './multipart.ts'
 import type { RequestParts } from './prepare.ts'
 import { namesIn } from './query.ts'
-import { maxKeyLength, parseStrictJson } from './strict-json.ts'
+import { maxKeyLength } from './strict-json.ts'
 
 /**
  * Some frameworks put query, path and body into one map, where a parameter that the query leaves out is found in the body,
@@ -45,7 +45,16 @@ function namesInBody({ mediaType, body }: RequestParts): readonly string[] {
   if (body.length === 0) return []
   if (essence === 'application/x-www-form-urlencoded') return namesInForm(body.toString())
   if (essence === 'multipart/form-data') return partNames(body, parameters.get('boundary'))
-  return essence === 'application/json' || essence.endsWith('+json') ? keysOf(parseStrictJson(body)) : []
+  return essence === 'application/json' || essence.endsWith('+json') ? keysOf(readAsAny(body)) : []
+}
+
+/** It passes on as it came, so only its keys have to be the same for all: it may have numbers that we could not hold. */
+function readAsAny(body: Buffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body))
+  } catch {
+    throw new GatewayError('bad_json', 'the body is not JSON in UTF-8')
+  }
 }
 
 const keysOf = (value: unknown): string[] => (typeof value === 'object' && value !== null ? Object.keys(value) : [])
