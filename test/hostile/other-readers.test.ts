@@ -103,6 +103,8 @@ describe('a body beside a priced query, which some frameworks put into one map w
     typed('application/x-www-form-urlencoded', `a;Text[]=${long}`),
     typed('application/json', JSON.stringify({ text: long })),
     typed('application/vnd.api+json', JSON.stringify({ a: 1, TEXT: long })),
+    typed('text/x-json', JSON.stringify({ text: long })),
+    typed('application/jsonrequest', JSON.stringify({ text: long })),
     typed('application/json', Buffer.from(JSON.stringify({ text: long }), 'utf16le')),
     typed('application/json', `\ufeff{"text":"${long}"}`),
     formOf('/any', [{ name: 'text', value: long }]),
@@ -175,6 +177,14 @@ describe('text that spells a truth value', () => {
     expect((await ask('/video', audio)).json().amountMsat).toBe(amountMsat)
   })
 })
+
+test.for(['options.prompt', 'Options.prompt', 'options.prompt.text'])(
+  'a key of JSON that spells the path to a priced field is refused: %s',
+  async (name) => {
+    const answer = await send(gateway, { path: '/form', body: { steps: 1, options: { prompt: 'a' }, [name]: 'long' } })
+    expect([answer.status, answer.json().code]).toEqual([400, 'invalid_request'])
+  },
+)
 
 describe('names that end in nearly what is left away at the end', () => {
   test.for(['_', '.', '[', ' '])(

@@ -45,7 +45,8 @@ function namesInBody({ mediaType, body }: RequestParts): readonly string[] {
   if (body.length === 0) return []
   if (essence === 'application/x-www-form-urlencoded') return namesInForm(body.toString())
   if (essence === 'multipart/form-data') return partNames(body, parameters.get('boundary'))
-  return essence === 'application/json' || essence.endsWith('+json') ? keysOf(readAsAny(body)) : []
+  // Also `text/x-json` and `application/jsonrequest`; lines of JSON are no object.
+  return /[/+-]json(?:request)?$/.test(essence) ? keysOf(readAsAny(body)) : []
 }
 
 /** It passes on as it came, so only its keys have to be the same for all: it may have numbers that we could not hold. */

@@ -157,17 +157,9 @@ function prepareForm(contract: Structured, mediaType: MediaType, body: Buffer): 
     form[part.name] = before === undefined ? value : Array.isArray(before) ? [...before, value] : [before, value]
   }
   const given = new Set(Object.keys(form))
-  refuseNested(contract, parts)
   const value = validate(contract, form, parameterReadings) as Record<string, unknown>
   const asPriced = parts.map((part) => asTextOf(part, contract))
   return { value, encode: () => encodeForm(asPriced, given, value) }
-}
-
-/** A form has no fields in fields for the price; readers that bind it to objects find them in names with dots. */
-function refuseNested({ priced }: Structured, parts: readonly FormPart[]): void {
-  const outer = new Set(priced.flatMap(([name = '', ...rest]) => (rest.length > 0 ? [foldParameter(name)] : [])))
-  const found = parts.find(({ name }) => name.includes('.') && outer.has(foldParameter(name.split('.', 1)[0] ?? '')))
-  if (found) throw invalid([{ path: `$.${found.name}`, message: 'can be given in JSON only: the price depends on it' }])
 }
 
 /**
@@ -228,7 +220,12 @@ function spellingIssues([key, ...rest]: FieldPath, value: unknown, at: string, r
       : []
   }
   const [folded = ''] = readings(key)
-  const variants = Object.keys(value).filter((each) => each !== key && readings(each).includes(folded))
+  // Readers that are asked for `options.steps` by its path take a key of that name first.
+  const joined = rest.length > 0 ? `${foldKey(key)}.` : undefined
+  const variants = Object.keys(value).filter(
+    (each) =>
+      each !== key && (readings(each).includes(folded) || (joined !== undefined && foldKey(each).startsWith(joined))),
+  )
   return [
     ...variants.map((each) => ({ path: `${at}.${each}`, message: `differs from \`${key}\` only by its spelling` })),
     ...spellingIssues(rest, (value as Record<string, unknown>)[key], `${at}.${key}`, readings),
