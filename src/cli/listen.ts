@@ -20,6 +20,8 @@ export interface ListenOptions {
   readonly onUpgrade?: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void
   /** How many there may be. */
   readonly connections?: Connections
+  /** A whole request has this long to arrive; default: whoever reads its body decides. */
+  readonly requestTimeoutMs?: number
 }
 
 export interface Listener extends AsyncDisposable {
@@ -54,6 +56,7 @@ export async function listen({
   onTlsChange,
   onUpgrade,
   connections,
+  requestTimeoutMs = 0,
 }: ListenOptions): Promise<Listener> {
   const listener = getRequestListener(fetch as Parameters<typeof getRequestListener>[0], {
     overrideGlobalObjects: false,
@@ -62,7 +65,7 @@ export async function listen({
   const options = {
     headersTimeout: headersTimeoutMs,
     connectionsCheckingInterval: checkEveryMs,
-    requestTimeout: 0,
+    requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
     maxHeaderSize: maxHeaderBytes,
     noDelay: true,

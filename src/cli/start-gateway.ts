@@ -84,7 +84,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     isOwnHost: (host) => adminHosts.has(host),
   })
   const adminListener = opened.use(
-    await listen({ fetch: admin.fetch, address: config.admin.listen, connections: forOperator(before) }),
+    await listen({ fetch: admin.fetch, address: config.admin.listen, ...forOperator(before) }),
   )
   const { port } = adminListener.address
   adminHosts = new Set([
@@ -95,7 +95,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
   ])
   const healthListener =
     config.health &&
-    opened.use(await listen({ fetch: health.fetch, address: config.health.listen, connections: forOperator(before) }))
+    opened.use(await listen({ fetch: health.fetch, address: config.health.listen, ...forOperator(before) }))
   context = opened.use(
     await createContext({
       config,
@@ -147,12 +147,16 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
 /** Probes and commands; `mostConnections` leaves as many files for them. */
 const operatorConnections = 64
 
-/** Each listener of the operator's has a limit of its own, so that whoever reaches one cannot take all files. */
-const forOperator = (rules: ConnectionRules): Connections =>
-  new Connections({
+const operatorRequestMs = 10_000
+
+/** Each listener of the operator's has limits of its own, so that whoever reaches one cannot take all files, or all of it. */
+const forOperator = (rules: ConnectionRules) => ({
+  requestTimeoutMs: operatorRequestMs,
+  connections: new Connections({
     rules: () => ({ ...rules, connections: operatorConnections, connectionsPerClient: undefined }),
     onClosed: () => undefined,
-  })
+  }),
+})
 
 /** Resolves when `done` does, or when the time is over. */
 async function within(ms: number, done: Promise<unknown>): Promise<void> {

@@ -21,3 +21,18 @@ test.for(['admin', 'health'] as const)(
     for (const socket of sockets) socket.destroy()
   },
 )
+
+test('a body that never ends holds no place on the admin listener for long', { timeout: 30_000 }, async () => {
+  await using gateway = await openGateway({
+    config: 'services: { /a: { upstream: "http://127.0.0.1:9", price: { flat: 1 } } }',
+    logLevel: 'silent',
+  })
+  const { host, hostname, port } = new URL(gateway.adminUrl)
+  const socket = connect(Number(port), hostname).on('error', () => {})
+  socket.resume().write(`POST /dev/pay HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\n`)
+  const dripping = setInterval(() => socket.writable && socket.write('1\r\n{\r\n'), 500)
+  const begunMs = performance.now()
+  await new Promise((resolve) => socket.once('close', resolve))
+  clearInterval(dripping)
+  expect(performance.now() - begunMs).toBeLessThan(16_000)
+})
