@@ -72,6 +72,7 @@ describe('a parameter that other readers take for the priced one is refused', ()
     ['Rack', `[[max_text=${long}`],
     ['Rack', `]max_text]=${long}`],
     ['PHP, where a bracket that is not closed becomes an underscore', `max[text=${long}`],
+    ['JavaScript, where URLSearchParams drops a mark', `?max_text=${long}`],
     ['Python, which strips more than spaces', `max_text%1F=${long}`],
     ['Java, which trims every control character', `%01max_text=${long}`],
     ['PHP, where dots and spaces do', `max.text=${long}`],
