@@ -32,8 +32,7 @@ export class Catalog {
       if (!params) continue
       const { methods } = service.contract.route
       if (methods.includes(method)) {
-        const free = service.contract.price === 'free'
-        if (free && this.#sideDoors.leadsToSale(service, method, target, params)) return { kind: 'none' }
+        if (this.#sideDoors.leadsToSale(service, method, target, params)) return { kind: 'none' }
         return { kind: 'service', service, params }
       }
       for (const each of methods) allow.add(each)

@@ -4,8 +4,9 @@ import type { ServiceConfig, ServiceDefinition } from '../config/config.ts'
 import { parsePattern } from '../config/service-key.ts'
 import type { RequestIssue } from '../errors.ts'
 import { type FieldRef, fieldName } from '../pricing/field.ts'
-import type { PriceSpec } from '../pricing/spec.ts'
+import { isRow, type PriceSpec, type RateTree } from '../pricing/spec.ts'
 import { canonicalJson } from './canonical-json.ts'
+import { lookUp } from './check-fields.ts'
 import { everyMethod, fillPath, matchPath, type Route, type RouteTarget } from './route.ts'
 import type { SchemaCompiler, Validator } from './validator.ts'
 
@@ -38,6 +39,8 @@ export interface Contract {
   readonly body: BodyContract
   /** Undefined: the query goes on as it came. */
   readonly query: QueryContract | undefined
+  /** Parameters of the path that the price depends on. */
+  readonly pricedParams: readonly string[]
 }
 
 export type BodyContract =
@@ -51,6 +54,8 @@ export type BodyContract =
       readonly validate: Validator | undefined
       /** Fields the price reads: they must not be given twice or in another case. */
       readonly priced: readonly FieldPath[]
+      /** Those among them that choose between rows for true and false, and that the schema does not say are text. */
+      readonly truths: readonly FieldPath[]
       /** A form's text field as the schema's type for it. */
       typed(name: string, text: string): unknown
     }
@@ -95,6 +100,7 @@ export function compileService(config: ServiceConfig, compiler: SchemaCompiler):
       maxBodyBytes: request.maxBytes,
       body: bodyContract(config, methods, bodyFields, validateBody),
       query,
+      pricedParams: fields.flatMap((field) => (field.in === 'path' ? [field.name] : [])),
     },
     match: ({ host, path }) => {
       const wanted = config.key.host
@@ -141,7 +147,7 @@ function routeMethods({ key, request, price }: ServiceConfig, pricedByBody: bool
 }
 
 function bodyContract(
-  { request }: ServiceConfig,
+  { request, price }: ServiceConfig,
   methods: readonly string[],
   bodyFields: readonly FieldRef[],
   validate: Validator | undefined,
@@ -156,8 +162,26 @@ function bodyContract(
     multipart: media.includes('multipart/form-data'),
     validate,
     priced: bodyFields.flatMap((field) => (field.in === 'body' ? [field.path] : [])),
+    truths: price === 'free' ? [] : truthsOf(price, request.schema),
     typed: (name, text) => typedValue(text, types.get(name)),
   }
+}
+
+function truthsOf(price: PriceSpec, schema: unknown): FieldPath[] {
+  return price.lines.flatMap(({ rate }) => {
+    if (rate.kind !== 'table') return []
+    return rate.by.flatMap(({ first }, level) => {
+      if (!rowsAt(rate.rows, level).some((key) => /^(?:true|false)$/i.test(key))) return []
+      const paths = first.flatMap((field) => (field.in === 'body' ? [field.path] : []))
+      return paths.filter((path) => lookUp(schema, path).types?.includes('string') !== true)
+    })
+  })
+}
+
+/** The names of the rows that the field of one level chooses from. */
+function rowsAt(rows: RateTree, level: number): string[] {
+  if (level === 0) return [...rows.keys()]
+  return [...rows.values()].flatMap((node) => (isRow(node) ? [] : rowsAt(node, level - 1)))
 }
 
 function compileQuery(

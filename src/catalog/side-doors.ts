@@ -1,11 +1,11 @@
 import { parsePattern } from '../config/service-key.ts'
 import { foldCase, foldPath } from '../pricing/look-alike.ts'
-import { matchPath, type RouteTarget } from './route.ts'
+import { containsPath, matchPath, type RouteTarget } from './route.ts'
 import type { Service } from './service.ts'
 
 /**
- * A free route that takes many paths must not lead to what is sold. Routers differ: what is `/v1/Images/` here, and so
- * falls to a free `/v1/*`, many upstreams answer as `/v1/images`.
+ * A route that takes many paths must not lead to what is sold by itself, neither a free one nor one that has a price of its
+ * own. Routers differ: what is `/v1/Images/` here, and so falls to `/v1/*`, many upstreams answer as `/v1/images`.
  */
 export class SideDoors {
   readonly #priced: readonly { readonly service: Service; readonly folded: Pattern; readonly exact: Pattern }[]
@@ -20,26 +20,33 @@ export class SideDoors {
   }
 
   /**
-   * True when `free`, through a `*` or a parameter, would send the request to where a priced service sends its own, in
-   * the reading of a lenient router. A route without `*` may name the very same path: then the operator has said so.
+   * True when `through`, by a `*` or a parameter, would send the request to where a priced service sends its own, in the
+   * reading of a lenient router. A route without `*` may name the very same path: then the operator has said so. Of two
+   * that are priced the one that takes fewer paths of the upstream has its own price.
    */
-  leadsToSale(free: Service, method: string, target: RouteTarget, params: ReadonlyMap<string, string>): boolean {
-    const { key, upstream } = free.config
+  leadsToSale(through: Service, method: string, target: RouteTarget, params: ReadonlyMap<string, string>): boolean {
+    const { key, upstream } = through.config
     if (!key.rest && key.segments.every(({ kind }) => kind === 'exact')) return false
-    const path = free.upstreamPath(target, params) ?? target.path
+    const path = through.upstreamPath(target, params) ?? target.path
     let folded: readonly string[] | undefined
+    const own = through.contract.price === 'free' ? undefined : upstreamPattern(through)
     return this.#priced.some((priced) => {
+      if (own && !(containsPath(own, priced.exact) && !containsPath(priced.exact, own))) return false
       const { config, contract } = priced.service
       if (!isSameServer(config.upstream, upstream)) return false
       // Who reads is asked for no work where that has to be posted; but many handlers take PUT as they take POST.
       if ((method === 'GET' || method === 'HEAD') && !contract.route.methods.includes(method)) return false
-      folded ??= foldPath(path)
+      folded ??= foldPath(path, own ? formatName : anyFormat)
       const isExact = matchPath(priced.exact, path) !== undefined
       if (!isExact && !folded.some((each) => matchPath(priced.folded, each))) return false
       return key.rest || !isExact
     })
   }
 }
+
+const anyFormat = /\.[^./]+$/
+/** Beside a path with a price of its own there may be others that go on with a version: `gpt-4`, `gpt-4.1`. */
+const formatName = /\.[a-z][^./]*$/i
 
 /** The host that a client names is no difference: an upstream is told its own, or the one of the configuration. */
 function isSameServer(a: UpstreamConfig, b: UpstreamConfig): boolean {

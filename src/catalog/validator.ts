@@ -11,6 +11,7 @@ import {
   knownNamesKeyword,
 } from './keywords.ts'
 import { shapeSchema } from './shape-schema.ts'
+import { urlFormat } from './url-format.ts'
 
 export type Validation =
   | { readonly ok: true; readonly value: unknown }
@@ -54,6 +55,7 @@ function newAjv(issues: 'all' | 'first'): Ajv2020 {
     logger: false,
   })
   addFormats.default(ajv)
+  ajv.addFormat('url', urlFormat)
   addKeywords(ajv)
   return ajv
 }

@@ -96,13 +96,21 @@ const resultShape = {
   max_bytes: sizeBytes.describe('The largest result').optional(),
 }
 
+/** Requests are compared by type and subtype alone: with more written here none would ever be taken. */
+const mediaType = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*$/,
+    'is not a media type: write `image/png`, without parameters and stars',
+  )
+
 const requestSection = z.strictObject({
   schema: jsonSchema.describe('JSON Schema (2020-12) of the body; defaults in it are filled in').optional(),
   schema_file: filePath.optional(),
   query: jsonSchema.describe('JSON Schema of the query parameters').optional(),
   query_file: filePath.optional(),
   content_type: z
-    .union([z.string(), z.array(z.string()).min(1)])
+    .union([mediaType, z.array(mediaType).min(1)])
     .describe('Media types taken; default `application/json` where the body is validated or priced, else any')
     .optional(),
   max_bytes: sizeBytes.describe('The largest body').optional(),

@@ -12,22 +12,54 @@ export const foldKey = (name: string): string => foldCase(upToNul(name))
 const upToNul = (name: string): string => name.split('\0', 1)[0] ?? ''
 
 /**
- * The same for parameters of queries and forms: PHP and qs read `steps[]`, `steps[0]` and ` steps` into `steps`, and readers
- * that trim take `steps ` for it, which PHP reads as `steps_`.
+ * The same for parameters of queries and forms: PHP and qs read `steps[]`, `steps[0]` and ` steps` into `steps`, qs and Rack
+ * `[steps]` too, `URLSearchParams` `?steps` at the beginning, and readers that trim take `steps ` for it, which PHP reads as `steps_`.
  */
 export const foldParameter = (name: string): string =>
-  foldKey(name.trim().replace(/\[.*$/s, '').replace(/[. ]/g, '_').replace(/_+$/, ''))
+  underscored(
+    trimEnds(name)
+      .replace(/^[[\]?]+/, '')
+      .replace(/[[\]].*$/s, ''),
+  )
+
+/** What readers make of a parameter's name: for PHP a bracket that is not closed is one more underscore. */
+export const parameterReadings = (name: string): readonly string[] =>
+  name.includes('[') ? [foldParameter(name), underscored(trimEnds(name).replaceAll('[', '_'))] : [foldParameter(name)]
+
+function underscored(name: string): string {
+  const text = name.replace(/[. ]/g, '_')
+  return foldKey(withoutEnd(text, (character) => character === '_'))
+}
+
+/** Python and Java trim control characters too. */
+function trimEnds(name: string): string {
+  const begin = /[^\p{Cc}\p{Cf}\p{Z}]/u.exec(name)
+  return withoutEnd(name.slice(begin?.index ?? name.length), (character) => /[\p{Cc}\p{Cf}\p{Z}]/u.test(character))
+}
+
+/** An expression would look for the end from every place that could be its beginning. */
+function withoutEnd(text: string, isEnd: (character: string) => boolean): string {
+  let end = text.length
+  while (end > 0 && isEnd(text.charAt(end - 1))) end--
+  return text.slice(0, end)
+}
 
 /**
  * The forms of a path that lenient routers see. All of them ignore case and a slash at the end; some normalise Unicode, where
  * other characters become slashes and dots; some resolve dot segments, and some ignore dots and spaces at the ends of
- * segments. Each may do one without the others.
+ * segments; some take a query to begin at an encoded mark, and some the end of the last segment for a format (`.json`).
+ * Each may do one without the others.
  * @param path canonical
+ * @param format what may be the format
  */
-export function foldPath(path: string): string[] {
+export function foldPath(path: string, format: RegExp): string[] {
   const text = decodeURIComponent(path)
-  const spellings = new Set([foldCase(text), foldCase(text.normalize('NFKC'))])
-  return [...new Set([...spellings].flatMap((each) => readings(each.split('/'))))]
+  const whole = [foldCase(text), foldCase(text.normalize('NFKC'))]
+  const spellings = new Set(whole.flatMap((each) => [each, each.replace(/[?#].*$/s, '')]))
+  return [...new Set([...spellings].flatMap((each) => readings(each.split('/'))))].flatMap((each) => [
+    each,
+    each.replace(format, ''),
+  ])
 }
 
 function readings(segments: readonly string[]): string[] {

@@ -16,19 +16,19 @@ const passedOn = new Set([
   'tracestate',
 ])
 
-/** Passed on besides on free routes: there a part or a cached copy is as good as the whole. */
-const passedOnFree = new Set([
+/** Never where something is sold: a part of it, or word that it is unchanged, would be no result. */
+const asksForLess = new Set([
   'accept-encoding',
-  'cache-control',
-  'content-encoding',
   'if-match',
   'if-modified-since',
   'if-none-match',
   'if-range',
   'if-unmodified-since',
-  'origin',
   'range',
 ])
+
+/** Passed on besides on free routes: there a part or a cached copy is as good as the whole. */
+const passedOnFree = new Set([...asksForLess, 'cache-control', 'content-encoding', 'origin'])
 
 /** RFC 9110, section 7.6.1, and what older proxies treat alike. */
 const hopByHop = new Set([
@@ -75,6 +75,7 @@ export function outgoingHeaders(call: UpstreamCall): string[] {
 function isPassedOn(name: string, value: string, forwardHeaders: readonly string[], free: boolean): boolean {
   const named = forwardHeaders.includes(name)
   if (name === 'authorization') return named && !isOurs(value)
+  if (!free && asksForLess.has(name)) return false
   if (neverForwarded.has(name) || name.startsWith('x-forwarded-') || name === 'forwarded') return false
   return named || passedOn.has(name) || (free && passedOnFree.has(name))
 }

@@ -135,6 +135,14 @@ describe('a free route with a star beside what is sold', () => {
     '/pub/v1/img/oil%EF%BC%8Findex.html',
     '/pub/V1/img/oil%EF%BC%8Fv1',
     '/pub/V1/img/%20',
+    '/v1/make.json',
+    '/v1/MAKE.Xml/',
+    '/pub/v1/make.html',
+    '/v1/models/one/run.json',
+    '/v1/make%3Fa=1',
+    '/v1/make%23a',
+    '/v1/make.json%3Fa',
+    '/v1/make.1',
   ])('does not lead there: %s', async (target) => {
     await using upstream = await openUpstream(answerWith(200, 'ok'))
     await using gateway = await openGateway({ config: config(upstream.url), logLevel: 'silent' })

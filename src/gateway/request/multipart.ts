@@ -53,6 +53,20 @@ export function parseMultipart(body: Buffer, boundary: string): FormPart[] {
   return split(body, boundary).spans.map(({ start, end }) => readPart(body.subarray(start, end)))
 }
 
+/**
+ * Every name that any reader may find in a form that passes on as it came.
+ * @throws GatewayError `bad_multipart`
+ */
+export function partNames(body: Buffer, boundary: string | undefined): string[] {
+  return split(body, checkBoundary(boundary)).spans.flatMap(({ start, end }) => {
+    const head = headOf(body.subarray(start, end)).toString()
+    if (head.includes('=?')) throw encodedName()
+    return [...head.matchAll(nameText)].map(([, name = '']) => name.replaceAll('\\', ''))
+  })
+}
+
+const nameText = /(?<![a-z])name\*?[ \t]*=[ \t]*(?:[a-z0-9-]*'[a-z-]*')?"?([^";\r\n]*)/gi
+
 /** Writes parts anew. @returns the body, and the boundary that its Content-Type has to name */
 export function encodeMultipart(parts: readonly FormPart[]): { body: Buffer; boundary: string } {
   const hash = createHash('sha256')
@@ -99,11 +113,10 @@ function split(body: Buffer, boundary: string): Delimited {
 }
 
 function readPart(part: Buffer): FormPart {
-  const headEnd = part.indexOf('\r\n\r\n')
-  if (headEnd < 0 || headEnd > maxPartHeadBytes) throw bad('a part has no header, or too long a one')
+  const head = headOf(part)
   let disposition: RegExpExecArray | null | undefined
   let contentType: string | undefined
-  for (const line of decodeText(part.subarray(0, headEnd)).split('\r\n')) {
+  for (const line of decodeText(head).split('\r\n')) {
     const colon = line.indexOf(':')
     const name = line.slice(0, colon).toLowerCase()
     const value = line.slice(colon + 1).trim()
@@ -121,7 +134,14 @@ function readPart(part: Buffer): FormPart {
   }
   const [, name, filename] = disposition ?? []
   if (name === undefined || name === '') throw bad('a part is not `form-data` with a plain name')
-  return { name, filename, contentType, content: part.subarray(headEnd + 4) }
+  if (name.includes('=?')) throw encodedName()
+  return { name, filename, contentType, content: part.subarray(head.length + 4) }
+}
+
+function headOf(part: Buffer): Buffer {
+  const end = part.indexOf('\r\n\r\n')
+  if (end < 0 || end > maxPartHeadBytes) throw bad('a part has no header, or too long a one')
+  return part.subarray(0, end)
 }
 
 function decodeText(bytes: Buffer): string {
@@ -134,5 +154,8 @@ function decodeText(bytes: Buffer): string {
 
 /** A text field's content. @throws GatewayError `bad_multipart` */
 export const partText = (part: FormPart): string => decodeText(part.content)
+
+/** Readers that were made for mail decode such words: RFC 2047. */
+const encodedName = () => bad('the name of a part is encoded (`=?`)')
 
 const bad = (detail: string) => new GatewayError('bad_multipart', detail)

@@ -1,9 +1,10 @@
 import type { BodyContract, Contract, FieldPath } from '../../catalog/service.ts'
 import { GatewayError, maxIssues, type RequestIssue } from '../../errors.ts'
-import type { FieldSource } from '../../pricing/field.ts'
-import { foldKey, foldParameter } from '../../pricing/look-alike.ts'
+import { type FieldSource, readField } from '../../pricing/field.ts'
+import { foldKey, foldParameter, parameterReadings } from '../../pricing/look-alike.ts'
 import type { MediaType } from './media-type.ts'
 import { checkBoundary, encodeMultipart, type FormPart, parseMultipart, partText } from './multipart.ts'
+import { refuseInBody } from './others-fields-in-body.ts'
 import { shapeIssues } from './priced-shape.ts'
 import { encodeQuery, namesIn, parseQuery } from './query.ts'
 import { parseStrictJson } from './strict-json.ts'
@@ -66,6 +67,7 @@ export function prepare(contract: Contract, request: RequestParts): Prepared {
   checkMediaType(contract.body, request.mediaType)
   const query = prepareQuery(contract, request.query)
   const body = prepareBody(contract.body, request)
+  refuseInBody(contract, request, body.value)
   return {
     fields: { body: body.value, query: query.parameters, params: decoded(request.params) },
     query: query.text,
@@ -74,13 +76,13 @@ export function prepare(contract: Contract, request: RequestParts): Prepared {
 }
 
 function prepareQuery(contract: Contract, query: string): { text: string; parameters: ReadonlyMap<string, string> } {
-  if (query !== '') refuseBodyFields(contract, query)
+  if (query !== '') refuseOthersFields(contract, query)
   if (!contract.query) return { text: query, parameters: new Map() }
   const parameters = parseQuery(query)
   const { priced } = contract.query
   const folded = new Set(priced.map(foldParameter))
   const issues = [...parameters.keys()]
-    .filter((name) => !priced.includes(name) && folded.has(foldParameter(name)))
+    .filter((name) => !priced.includes(name) && parameterReadings(name).some((each) => folded.has(each)))
     .map((name) => ({ path: `?${name}`, message: 'is another spelling of a parameter that the price depends on' }))
   if (issues.length > 0) throw invalid(issues)
   if (!contract.query.check) {
@@ -93,15 +95,22 @@ function prepareQuery(contract: Contract, query: string): { text: string; parame
   return { text: encodeQuery(checked.parameters), parameters: checked.parameters }
 }
 
-/** Some frameworks put query and body into one map, where a field that the body leaves out is found in the query. */
-function refuseBodyFields({ body, query: known }: Contract, query: string): void {
+/**
+ * Some frameworks put query, body and path into one map, where a field that the body leaves out is found in the query, or
+ * one of the query counts before one of the path.
+ */
+function refuseOthersFields({ body, query: known, pricedParams }: Contract, query: string): void {
   // A schema for the query says itself what may stand there.
-  if (body.kind !== 'structured' || known?.check) return
-  const priced = new Set(body.priced.map(([name = '']) => foldParameter(name)))
+  if (known?.check) return
+  const fields = body.kind === 'structured' ? body.priced.map(([name = '']) => name) : []
+  const priced = new Set([...fields, ...pricedParams].map(foldParameter))
   for (const name of known?.priced ?? []) priced.delete(foldParameter(name))
-  const found = namesIn(query).find((name) => priced.has(foldParameter(name)))
-  if (found !== undefined)
-    throw invalid([{ path: `?${found}`, message: 'belongs into the body: the price depends on it' }])
+  if (priced.size === 0) return
+  const found = namesIn(query).find((name) => parameterReadings(name).some((each) => priced.has(each)))
+  if (found === undefined) return
+  const isOfPath = pricedParams.some((name) => parameterReadings(found).includes(foldParameter(name)))
+  const place = isOfPath ? 'the path' : 'the body'
+  throw invalid([{ path: `?${found}`, message: `belongs into ${place}: the price depends on it` }])
 }
 
 interface PreparedBody {
@@ -127,7 +136,12 @@ type Structured = Extract<BodyContract, { kind: 'structured' }>
 
 function prepareJson(contract: Structured, body: Buffer): PreparedBody {
   if (body.length === 0) throw new GatewayError('bad_json', 'the body is empty')
-  const value = validate(contract, parseStrictJson(body), foldKey)
+  const value = validate(contract, parseStrictJson(body), (key) => [foldKey(key)])
+  const spelt = contract.truths.flatMap((path) => readField({ in: 'body', path }, { body: value, ...nothingElse }))
+  const issues = spelt
+    .filter((found) => typeof found.value === 'string' && /^(?:true|false)$/i.test(found.value))
+    .map(({ at }) => ({ path: at, message: 'must be true or false and not text, which is true for most readers' }))
+  if (issues.length > 0) throw invalid(issues)
   return { value, encode: () => ({ contentType: 'application/json', bytes: Buffer.from(JSON.stringify(value)) }) }
 }
 
@@ -143,8 +157,19 @@ function prepareForm(contract: Structured, mediaType: MediaType, body: Buffer): 
     form[part.name] = before === undefined ? value : Array.isArray(before) ? [...before, value] : [before, value]
   }
   const given = new Set(Object.keys(form))
-  const value = validate(contract, form, foldParameter) as Record<string, unknown>
-  return { value, encode: () => encodeForm(parts, given, value) }
+  const value = validate(contract, form, parameterReadings) as Record<string, unknown>
+  const asPriced = parts.map((part) => asTextOf(part, contract))
+  return { value, encode: () => encodeForm(asPriced, given, value) }
+}
+
+/**
+ * Readers take a text field of some types for a file, or decode it by its charset: they would find another value than the
+ * price, or none. Where no price depends on it, it may be JSON.
+ */
+function asTextOf(part: FormPart, { priced }: Structured): FormPart {
+  const isJson = part.contentType?.toLowerCase() === 'application/json'
+  if (part.filename !== undefined || (isJson && priced.every(([name]) => name !== part.name))) return part
+  return { ...part, contentType: undefined }
 }
 
 /** The parts that were kept, then the text fields that the schema filled in. */
@@ -168,11 +193,11 @@ const fileFacts = ({ filename, contentType, content }: FormPart) => ({
   bytes: content.length,
 })
 
-function validate(contract: Structured, value: unknown, fold: (name: string) => string): unknown {
+function validate(contract: Structured, value: unknown, readings: Readings): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalid([{ path: '$', message: 'must be a JSON object' }])
   }
-  const issues = contract.priced.flatMap((path) => spellingIssues(path, value, '$', fold))
+  const issues = contract.priced.flatMap((path) => spellingIssues(path, value, '$', readings))
   if (issues.length > 0) throw invalid(issues)
   const checked = contract.validate ? contract.validate(value) : ({ ok: true, value } as const)
   if (!checked.ok) throw invalid(checked.issues)
@@ -181,24 +206,29 @@ function validate(contract: Structured, value: unknown, fold: (name: string) => 
   return checked.value
 }
 
+/** What lenient readers make of a name; the first is the one that most of them agree on. */
+type Readings = (name: string) => readonly string[]
+
+const nothingElse = { query: new Map<string, string>(), params: new Map<string, string>() }
+
 /** A key in another spelling than a priced one would be priced as absent, and read by a lenient upstream. */
-function spellingIssues(
-  [key, ...rest]: FieldPath,
-  value: unknown,
-  at: string,
-  fold: (name: string) => string,
-): RequestIssue[] {
+function spellingIssues([key, ...rest]: FieldPath, value: unknown, at: string, readings: Readings): RequestIssue[] {
   if (key === undefined || typeof value !== 'object' || value === null) return []
   if (key === '*') {
     return Array.isArray(value)
-      ? value.flatMap((item, index) => spellingIssues(rest, item, `${at}[${index}]`, fold))
+      ? value.flatMap((item, index) => spellingIssues(rest, item, `${at}[${index}]`, readings))
       : []
   }
-  const folded = fold(key)
-  const variants = Object.keys(value).filter((each) => each !== key && fold(each) === folded)
+  const [folded = ''] = readings(key)
+  // Readers that are asked for `options.steps` by its path take a key of that name first.
+  const joined = rest.length > 0 ? `${foldKey(key)}.` : undefined
+  const variants = Object.keys(value).filter(
+    (each) =>
+      each !== key && (readings(each).includes(folded) || (joined !== undefined && foldKey(each).startsWith(joined))),
+  )
   return [
     ...variants.map((each) => ({ path: `${at}.${each}`, message: `differs from \`${key}\` only by its spelling` })),
-    ...spellingIssues(rest, (value as Record<string, unknown>)[key], `${at}.${key}`, fold),
+    ...spellingIssues(rest, (value as Record<string, unknown>)[key], `${at}.${key}`, readings),
   ]
 }
 

@@ -1,13 +1,18 @@
 import { GatewayError, type RequestIssue } from '../../errors.ts'
 
+/** Node, qs and PHP leave out what stands behind the first thousand. */
+const maxParameters = 256
+
 /**
  * The parameters of a query string, each at most once.
- * @throws GatewayError `invalid_request` for a parameter given twice or in another case, or a bad escape
+ * @throws GatewayError `invalid_request` for a parameter given twice or in another case, too many of them, or a bad escape
  */
 export function parseQuery(query: string): Map<string, string> {
   const parameters = new Map<string, string>()
   const lower = new Set<string>()
-  for (const pair of query === '' ? [] : query.split('&')) {
+  const pairs = query === '' ? [] : query.split('&')
+  if (pairs.length > maxParameters) throw issue({ path: '?', message: `has more than ${maxParameters} parameters` })
+  for (const pair of pairs) {
     const equals = pair.indexOf('=')
     const name = decode(equals < 0 ? pair : pair.slice(0, equals))
     const value = decode(equals < 0 ? '' : pair.slice(equals + 1))

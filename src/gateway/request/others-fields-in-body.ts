@@ -1,0 +1,61 @@
+import type { Contract } from '../../catalog/service.ts'
+import { GatewayError } from '../../errors.ts'
+import { foldParameter, parameterReadings } from '../../pricing/look-alike.ts'
+import { partNames } from './multipart.ts'
+import type { RequestParts } from './prepare.ts'
+import { namesIn } from './query.ts'
+import { maxKeyLength } from './strict-json.ts'
+
+/**
+ * Some frameworks put query, path and body into one map, where a parameter that the query leaves out is found in the body,
+ * or the body’s value is the one that counts.
+ * @param value the body, where the contract reads it
+ * @throws GatewayError `invalid_request` where the body has a field that the price reads in the query or the path
+ */
+export function refuseInBody({ body, query, pricedParams }: Contract, request: RequestParts, value: unknown): void {
+  const elsewhere = [...(query?.priced ?? []), ...pricedParams]
+  // A schema for the body says itself what may stand there.
+  if (elsewhere.length === 0 || (body.kind === 'structured' && body.validate)) return
+  const priced = new Set(elsewhere.map(foldParameter))
+  if (body.kind === 'structured') for (const [name = ''] of body.priced) priced.delete(foldParameter(name))
+  const names = body.kind === 'structured' ? keysOf(value) : namesInBody(request)
+  const found = names.find((name) => parameterReadings(name).some((each) => priced.has(each)))
+  if (found === undefined) return
+  const isOfPath = pricedParams.some((name) => parameterReadings(found).includes(foldParameter(name)))
+  const place = isOfPath ? 'the path' : 'the query'
+  const issue = { path: `$.${found}`, message: `belongs into ${place}: the price depends on it` }
+  throw new GatewayError('invalid_request', `${issue.path} ${issue.message}`, { issues: [issue] })
+}
+
+/** To look at more of them would take long, and nobody has paid. */
+const mostFormFields = 1_000
+
+function namesInForm(text: string): readonly string[] {
+  // Split up to one more than that: a body may have millions.
+  const fields = text.split(/[&;]/, mostFormFields + 1).length
+  const names = fields > mostFormFields ? [] : namesIn(text)
+  if (fields > mostFormFields || names.some(({ length }) => length > maxKeyLength)) throw tooLarge()
+  return names
+}
+
+const tooLarge = () => new GatewayError('bad_body', `a form has at most ${mostFormFields} fields, with short names`)
+
+function namesInBody({ mediaType, body }: RequestParts): readonly string[] {
+  const { essence = '', parameters } = mediaType
+  if (body.length === 0) return []
+  if (essence === 'application/x-www-form-urlencoded') return namesInForm(body.toString())
+  if (essence === 'multipart/form-data') return partNames(body, parameters.get('boundary'))
+  // Also `text/x-json` and `application/jsonrequest`; lines of JSON are no object.
+  return /[/+-]json(?:request)?$/.test(essence) ? keysOf(readAsAny(body)) : []
+}
+
+/** It passes on as it came, so only its keys have to be the same for all: it may have numbers that we could not hold. */
+function readAsAny(body: Buffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body))
+  } catch {
+    throw new GatewayError('bad_json', 'the body is not JSON in UTF-8')
+  }
+}
+
+const keysOf = (value: unknown): string[] => (typeof value === 'object' && value !== null ? Object.keys(value) : [])

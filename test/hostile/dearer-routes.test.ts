@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'vitest'
+import { payFor } from '../support/buyer.ts'
+import { openGateway } from '../support/gateway.ts'
+import { openUpstream } from '../support/upstream.ts'
+import { LineClient } from './support/line-client.ts'
+
+const config = (upstream: string): string => `
+services:
+  /v1/*: { name: rest, upstream: "${upstream}", price: { flat: 1 } }
+  POST /v1/images: { name: images, upstream: "${upstream}", price: { flat: 1000 } }
+  POST /m/:model: { name: model, upstream: "${upstream}", price: { flat: 1 } }
+  POST /m/large: { name: large, upstream: "${upstream}", price: { flat: 1000 } }
+  POST /pub/*: { name: pub, upstream: "${upstream}/*", price: { flat: 1 } }
+  POST other.example/m/large: { name: other, upstream: "${upstream}", price: { flat: 1 } }
+`
+
+describe('a route that takes many paths beside a dearer one', () => {
+  test.for([
+    ['POST', '/v1/Images'],
+    ['POST', '/v1/images/'],
+    ['POST', '/v1/images%20'],
+    ['POST', '/v1/images.'],
+    ['POST', '/v1/images.json'],
+    ['POST', '/v1/images%3Fa'],
+    ['POST', '/v1/%EF%BD%89mages'],
+    ['PUT', '/v1/images'],
+    ['POST', '/m/Large'],
+    ['POST', '/m/large.'],
+    ['POST', '/pub/v1/images'],
+    ['POST', '/pub/m/large'],
+    ['POST', '/pub/M/large/'],
+  ] as const)('does not sell it at its own price: %s %s', async ([method, path]) => {
+    await using upstream = await openUpstream()
+    await using gateway = await openGateway({ config: config(upstream.url), logLevel: 'silent' })
+    using client = new LineClient(gateway.url)
+    const host = new URL(gateway.url).host
+    const { status } = await client.send(`${method} ${path} HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 0\r\n\r\n`)
+    expect([404, 405]).toContain(status)
+  })
+
+  test.for([
+    ['POST', '/v1/images', 1_000_000],
+    ['POST', '/v1/image', 1_000],
+    ['POST', '/v1/images/one', 1_000],
+    ['GET', '/v1/images', 1_000],
+    ['POST', '/m/large', 1_000_000],
+    ['POST', '/m/small', 1_000],
+    ['POST', '/m/large.1', 1_000],
+    ['POST', '/pub/v2/images', 1_000],
+  ] as const)('sells what it is for: %s %s', async ([method, path, amountMsat]) => {
+    await using upstream = await openUpstream()
+    await using gateway = await openGateway({ config: config(upstream.url), logLevel: 'silent' })
+    expect((await payFor(gateway, { method, path })).amountMsat).toBe(amountMsat)
+  })
+})
