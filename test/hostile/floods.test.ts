@@ -16,7 +16,7 @@ import { type FloodCounts, type FloodOptions, flood } from './support/flood.ts'
  * steady pace. The figures are printed; what is asserted leaves room for a busy machine.
  */
 const isLong = process.env.TURNPIKE_HOSTILE === 'long'
-const phaseMs = isLong ? 20_000 : 3_000
+const phaseMs = Number(process.env.FLOOD_MS ?? (isLong ? 20_000 : 3_000))
 const everyMs = 50
 /** Of a flood; each refusal waits for a quarter of a second, so many of them are needed to send much. */
 const connections = isLong ? 250 : 24
@@ -89,6 +89,15 @@ const later = (times: readonly number[]): readonly number[] => times.slice(1000 
 const figures = (times: readonly number[]) =>
   `p50 ${at(times, 0.5).toFixed(1)} ms, p99 ${at(times, 0.99).toFixed(1)} ms`
 
+/** When the slowest were sent, and what they took. */
+const slowest = (times: readonly number[]): string =>
+  times
+    .map((took, index) => ({ took, atSeconds: (index * everyMs) / 1000 }))
+    .toSorted((a, b) => b.took - a.took)
+    .slice(0, 8)
+    .map(({ took, atSeconds }) => `${took.toFixed(0)} at ${atSeconds.toFixed(1)}`)
+    .join(', ')
+
 async function metric(pattern: RegExp): Promise<number> {
   const text = await (await fetch(`${adminUrl}/metrics`)).text()
   return [...text.matchAll(pattern)].reduce((sum, [, value]) => sum + Number(value), 0)
@@ -160,7 +169,7 @@ async function under(what: string, options: Pick<FloodOptions, 'clients' | 'body
   const cpu = (await cpuSeconds()) - before.cpu
   const total = Object.values(counts).reduce((sum, each) => sum + each, 0)
   console.log(
-    `${what}: ${Math.round(total / (phaseMs / 1000))}/s ${JSON.stringify(counts)}; paid ${figures(times)}, after 1 s ${figures(later(times))}; the gateway used ${((100 * cpu) / (phaseMs / 1000)).toFixed(0)} % of a core; wallet calls ${phase.walletCalls}, rows ${phase.rows}, ${(await memoryMiB()).toFixed(0)} MiB`,
+    `${what}: ${Math.round(total / (phaseMs / 1000))}/s ${JSON.stringify(counts)}; paid ${figures(times)}, after 1 s ${figures(later(times))}; slowest (ms at s): ${slowest(times)}; the gateway used ${((100 * cpu) / (phaseMs / 1000)).toFixed(0)} % of a core; wallet calls ${phase.walletCalls}, rows ${phase.rows}, ${(await memoryMiB()).toFixed(0)} MiB`,
   )
   return phase
 }
@@ -172,22 +181,27 @@ describe('while nobody pays, those who have paid are served', { timeout: 300_000
 
   test('at a pace that is measured first', async () => {
     const begun = performance.now()
-    kept.push(...(await payments(40 + 5 * perPhase)))
+    kept.push(...(await payments(40 + 6 * perPhase)))
     await redeem(kept.splice(0, 40))
     quiet = await redeem(kept.splice(0, perPhase))
     console.log(
-      `${40 + 5 * perPhase} payments took ${((performance.now() - begun) / 1000 - phaseMs / 1000).toFixed(0)} s; load ${loadavg()[0]?.toFixed(1)}; quiet: paid ${figures(later(quiet))} after 1 s`,
+      `${40 + 6 * perPhase} payments took ${((performance.now() - begun) / 1000 - phaseMs / 1000).toFixed(0)} s; load ${loadavg()[0]?.toFixed(1)}; quiet: paid ${figures(later(quiet))} after 1 s`,
     )
     expect(quiet).toHaveLength(count(phaseMs))
   })
 
-  test('while the same flood goes to somebody else on this machine, which is what to compare with', async () => {
-    using bare = await openBare()
-    const flooding = flood({ url: bare.url, durationMs: phaseMs, connections, clients: 'many', bodyBytes: 100 })
-    const [times, counts] = await Promise.all([redeem(kept.splice(0, perPhase)), flooding])
-    console.log(`a bare server floods: ${JSON.stringify(counts)}; paid ${figures(later(times))} after 1 s`)
-    expect(counts[429]).toBeGreaterThan(0)
-  })
+  test.for([100, 900_000])(
+    'while the same flood, of bodies of %i bytes, goes to somebody else on this machine, which is what to compare with',
+    async (bodyBytes) => {
+      using bare = await openBare()
+      const flooding = flood({ url: bare.url, durationMs: phaseMs, connections, clients: 'many', bodyBytes })
+      const [times, counts] = await Promise.all([redeem(kept.splice(0, perPhase)), flooding])
+      console.log(
+        `a bare server floods with ${bodyBytes} bytes: ${JSON.stringify(counts)}; paid ${figures(later(times))} after 1 s; slowest (ms at s): ${slowest(times)}`,
+      )
+      expect(counts[429]).toBeGreaterThan(0)
+    },
+  )
 
   test('one client floods: its challenges are those of its limit, and others buy', async () => {
     const [phase] = await Promise.all([

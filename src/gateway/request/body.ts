@@ -84,7 +84,7 @@ function collect(
         pieces.add(chunk)
         if (first) hasher = (hasher ?? createHash('sha256').update(first)).update(chunk)
         else first = chunk
-        turns.read(incoming, chunk.length)
+        turns.read(incoming, chunk.length, length)
       } catch (refused) {
         finish(refused)
       }
