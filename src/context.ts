@@ -181,7 +181,9 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     holdDesk: () => holdDesk,
     deliveries: new Deliveries(ledger, clock, (cause) => events.ledgerFailed('delivered', cause)),
     arrivals,
-    releases: opened.use(new Releases(ledger, clock)),
+    releases: opened.use(
+      new Releases(ledger, clock, (cause) => events.unexpected('a run that was lost cannot be let go', cause)),
+    ),
     clock,
     random,
     events,

@@ -78,7 +78,8 @@ export class KeyStore {
   /**
    * Makes a new key that signs from now on; the others only verify. One that was begun and not finished is finished.
    * @returns the number of the key that signs now
-   * @throws KeysProblem, LedgerError; the old key then goes on signing
+   * @throws KeysProblem, LedgerError; the old key then goes on signing, unless the error is of the last write: then the new
+   *   one signs, and the old one cannot be retired before the next rotation or start
    */
   rotate(): Promise<number> {
     return this.#alone(async () => {

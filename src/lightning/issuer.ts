@@ -32,6 +32,8 @@ export function createIssuer(options: IssuerOptions): InvoiceIssuer {
 
 class Issuer implements InvoiceIssuer {
   readonly #options: IssuerOptions
+  /** Payment hashes of invoices that were made and are not among the known ones yet. */
+  readonly #made = new Set<string>()
   #stopped = false
 
   constructor(options: IssuerOptions) {
@@ -51,9 +53,10 @@ class Issuer implements InvoiceIssuer {
     const able = kind.filter((each) => each.takes(order.amountMsat))
     if (able.length === 0) throw new WalletError('bad_amount', 'The price is more than any wallet can ask for.')
     if (!invoices.reserve()) throw this.#stop('There are as many open invoices as there may be.', invoices.waitMs())
+    let issued: IssuedBy | undefined
     let placed = false
     try {
-      const issued = await this.#firstOf(able, order)
+      issued = await this.#firstOf(able, order)
       const made = invoices.made(issued.wallet, issued, order)
       await kept.keepMade(made)
       invoices.add(made)
@@ -61,6 +64,7 @@ class Issuer implements InvoiceIssuer {
       this.#go()
       return issued
     } finally {
+      if (issued) this.#made.delete(issued.paymentHash)
       if (!placed) invoices.cancel()
     }
   }
@@ -81,9 +85,10 @@ class Issuer implements InvoiceIssuer {
       const shareMs = leftMs / Math.max(1, behind)
       try {
         const issued = await each.issue(order, shareMs, lifetime)
-        if (invoices.find(issued.paymentHash)) {
+        if (invoices.find(issued.paymentHash) || this.#made.has(issued.paymentHash)) {
           throw new WalletError('protocol', `The wallet ${each.name} gave out one invoice twice.`)
         }
+        this.#made.add(issued.paymentHash)
         return { ...issued, wallet: each.name, development: each.wallet.kind === 'dev' }
       } catch (thrown) {
         if (!(thrown instanceof WalletError)) throw thrown

@@ -90,9 +90,9 @@ const planted: readonly Planted[] = [
     changes: [
       {
         file: 'src/gateway/handle.ts',
-        was: "  })\n  if (outcome.kind === 'challenge')",
+        was: '  })\n  undecided?.[Symbol.dispose]()\n',
         becomes:
-          "  }).catch(() => ({ kind: 'challenge', code: 'token_refused' }) as const)\n  if (outcome.kind === 'challenge')",
+          "  }).catch(() => ({ kind: 'challenge', code: 'token_refused' }) as const)\n  undecided?.[Symbol.dispose]()\n",
       },
     ],
     breaks: /P5/,
@@ -104,7 +104,7 @@ const planted: readonly Planted[] = [
         file: 'src/gateway/handle.ts',
         was: '  switch (appended.kind) {\n',
         becomes:
-          "  if (nowSeconds >= token.terms.validUntil) return { code: 'token_expired' }\n  switch (appended.kind) {\n",
+          "  if (cameAt >= token.terms.validUntil) return { code: 'token_expired' }\n  switch (appended.kind) {\n",
       },
     ],
     breaks: /P5/,

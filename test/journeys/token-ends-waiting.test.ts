@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { request as beginPost, type IncomingMessage } from 'node:http'
 import { describe, expect, test, vi } from 'vitest'
 import { LedgerError } from '#src/ports/ledger.ts'
-import { paid, payFor, send } from '../support/buyer.ts'
+import { type Payment, paid, payFor, send } from '../support/buyer.ts'
 import { TestClock } from '../support/clock.ts'
-import { openGateway } from '../support/gateway.ts'
+import { openGateway, type TestGateway } from '../support/gateway.ts'
 import { requestNumber } from '../support/guards.ts'
 import { beginInTurn, openHeld, payForAll, shop } from '../support/queue.ts'
 import { idle, rowIn } from '../support/shop.ts'
@@ -12,6 +12,20 @@ import { idle, rowIn } from '../support/shop.ts'
 vi.setConfig({ testTimeout: 30_000 })
 const soon = { timeout: 10_000 }
 const hour = 3_600_000
+
+/** A request of which the head alone is sent. */
+function beginSlowly(gateway: TestGateway, payment: Payment) {
+  const { path, body } = requestNumber(0)
+  const text = JSON.stringify(body)
+  const { port } = new URL(gateway.url)
+  const headers = {
+    ...payment.authorization,
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+  }
+  const outgoing = beginPost({ host: '127.0.0.1', port, path, method: 'POST', headers, agent: false })
+  return { outgoing, text }
+}
 
 describe('a token that expires while its request waits', () => {
   const openWaiting = async () => {
@@ -94,15 +108,7 @@ describe('a token that expires while its request waits', () => {
     if (!payment) throw new Error('nothing was paid')
     clock.advance(almost)
     upstream.finish(0)
-    const { path, body } = requestNumber(0)
-    const text = JSON.stringify(body)
-    const { port } = new URL(gateway.url)
-    const headers = {
-      ...payment.authorization,
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(text),
-    }
-    const outgoing = beginPost({ host: '127.0.0.1', port, path, method: 'POST', headers, agent: false })
+    const { outgoing, text } = beginSlowly(gateway, payment)
     outgoing.write(text.slice(0, 2))
     await expect.poll(() => gateway.running.context.gateway.arrivals.size, soon).toBe(1)
     clock.advance(60_000)
@@ -111,6 +117,27 @@ describe('a token that expires while its request waits', () => {
     answer.resume()
     expect([answer.statusCode, answer.headers['l402-payment']]).toEqual([200, 'spent'])
     expect(gateway.running.context.gateway.arrivals.size).toBe(0)
+  })
+
+  test('was in time for its result, which is not kept for longer', async () => {
+    await using setting = await openWaiting()
+    const { clock, upstream, gateway } = setting
+    const [payment] = await payForAll(gateway, 1)
+    if (!payment) throw new Error('nothing was paid')
+    clock.advance(hour - 10_000)
+    upstream.finish(0)
+    expect((await send(gateway, paid(requestNumber(0), payment))).headers['l402-payment']).toBe('spent')
+    // The token is over, and the result is kept for two seconds more.
+    clock.advance(58_000)
+    const { outgoing, text } = beginSlowly(gateway, payment)
+    outgoing.write(text.slice(0, 2))
+    await expect.poll(() => gateway.running.context.gateway.arrivals.size, soon).toBe(1)
+    clock.advance(60_000)
+    await gateway.running.context.forget()
+    outgoing.end(text.slice(2))
+    const [answer] = (await once(outgoing, 'response')) as [IncomingMessage]
+    answer.resume()
+    expect([answer.statusCode, answer.headers['l402-payment']]).toEqual([200, 'replayed'])
   })
 
   test('is not in time when it comes later', async () => {

@@ -53,6 +53,14 @@ function keptRows({ dataDir }: Pick<TestGateway, 'dataDir'>): number {
   }
 }
 
+/** What stands on the disk now is all that a killed process leaves. */
+function leftByKill({ dataDir }: TestGateway): ReturnType<typeof makeDirectory> {
+  const left = makeDirectory()
+  cpSync(dataDir, left.path, { recursive: true })
+  for (const file of ['ledger.lock', 'ledger.sqlite-shm']) rmSync(join(left.path, file), { force: true })
+  return left
+}
+
 describe('a buyer who paid in time while the wallet could not be asked', () => {
   test('is served when it answers again, however long after the invoice has expired', async () => {
     await using setting = await openSetting()
@@ -84,10 +92,7 @@ describe('a buyer who paid in time while the wallet could not be asked', () => {
     const { clock, wallet, config, gateway } = setting
     wallet.looksUp = 'unavailable'
     const payment = await payFor(gateway, aRequest, wallet)
-    // What stands on the disk now is all that a killed process leaves.
-    using killed = makeDirectory()
-    cpSync(gateway.dataDir, killed.path, { recursive: true })
-    for (const file of ['ledger.lock', 'ledger.sqlite-shm']) rmSync(join(killed.path, file), { force: true })
+    using killed = leftByKill(gateway)
     clock.advance(30 * minute)
     await using restarted = await gateway.restart()
     clock.advance(30 * minute)
@@ -97,6 +102,20 @@ describe('a buyer who paid in time while the wallet could not be asked', () => {
     await using next = await openGateway({ config, clock, wallets: [wallet], dataDir: killed.path })
     expect((await redeem(next, payment)).status).toBe(200)
   })
+})
+
+test('a buyer whose wallet’s word is asked for because of another wallet is served after a kill', async () => {
+  const clock = new TestClock(Date.now())
+  const elsewhere = { clock, push: 'none', needsRef: true } as const
+  const wallet = new ScriptedWallet('private', { ...elsewhere, preimagePrivate: true })
+  const wallets = [wallet, new ScriptedWallet('known', { ...elsewhere, preimagePrivate: false })]
+  await using upstream = await openUpstream()
+  const config = makeShop(upstream.url)
+  await using gateway = await openGateway({ config, clock, wallets })
+  const payment = await payFor(gateway, aRequest, wallet)
+  using killed = leftByKill(gateway)
+  await using next = await openGateway({ config, clock, wallets, dataDir: killed.path })
+  expect((await redeem(next, payment)).status).toBe(200)
 })
 
 describe('an invoice that nobody paid', () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { backUpLedger, restoreLedger } from '#src/ledger/sqlite/copy.ts'
 import { KeptInvoiceTable } from '#src/ledger/sqlite/kept-invoice-table.ts'
 import { openForReading, openForWriting } from '#src/ledger/sqlite/open.ts'
 import { type LedgerWithBooks, openSqliteLedger } from '#src/ledger/sqlite/sqlite-ledger.ts'
@@ -250,7 +251,7 @@ describe('invoices that are kept for the next process', () => {
     expect(await ledger.books.keptInvoice(living)).toEqual(keep(living))
   })
 
-  test('are taken over from a ledger of the format before', async () => {
+  test.for(['in place', 'from a backup'])('are taken over from a ledger of the format before, %s', async (where) => {
     const directory = mkdtempSync(join(tmpdir(), 'turnpike-books-'))
     const old = new Database(join(directory, 'ledger.sqlite'))
     const migrations = new URL('../../src/ledger/sqlite/migrations/', import.meta.url)
@@ -260,9 +261,16 @@ describe('invoices that are kept for the next process', () => {
     old
       .prepare("INSERT INTO kept_invoice VALUES (?, 'main', 'verify/1', 'make', 7000, ?)")
       .run(Buffer.from(hash, 'hex'), now + 5_000)
+    old.prepare("INSERT INTO meta (key, value) VALUES ('ledger_id', 'old')").run()
     old.close()
-    await using books = await openBooks(directory)
-    const times = { expiresAtMs: now + 5_000, placeUntilMs: now + 5_000, neededUntilMs: now + 5_000 + 86_400_000 }
+    using backup = makeDirectory()
+    using restored = makeDirectory()
+    if (where === 'from a backup') {
+      backUpLedger(directory, join(backup.path, 'ledger.sqlite'), now)
+      restoreLedger(backup.path, restored.path, { withhold: true, generation: 1, nowMs: now })
+    }
+    await using books = await openBooks(where === 'in place' ? directory : restored.path)
+    const times = { expiresAtMs: now + 5_000, placeUntilMs: now + 5_000, neededUntilMs: now + 5_000 + 366 * 86_400_000 }
     expect(await books.ledger.books.keptInvoice(hash)).toEqual(keep(hash, { ref: 'verify/1', ...times }))
   })
 

@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest'
-import { WalletError } from '#src/ports/wallet.ts'
+import { expect, test, vi } from 'vitest'
+import { type IssuedInvoice, WalletError } from '#src/ports/wallet.ts'
 import { openDesk } from '../support/cash-desk.ts'
 import { TestClock } from '../support/clock.ts'
 import { ScriptedWallet } from '../support/scripted-wallet.ts'
@@ -128,6 +128,22 @@ test('one invoice is not sold twice, though the wallet gives it out twice', asyn
   const { wallet: _wallet, development: _development, ...before } = await desk.issue()
   first.creates = () => before
   expect((await desk.issue()).wallet).toBe('second')
+})
+
+test('one invoice is not sold twice, though it is given out again while it is being kept', async () => {
+  const clock = new TestClock()
+  const [first, second] = ['first', 'second'].map(
+    (name) => new ScriptedWallet(name, { clock, push: 'none', needsRef: true }),
+  ) as [ScriptedWallet, ScriptedWallet]
+  await using desk = await openDesk([first, second], { clock, requireSettled: true })
+  let cached: IssuedInvoice | undefined
+  first.creates = (_request, made) => (cached ??= made)
+  const written = Promise.withResolvers<undefined>()
+  using keeping = vi.spyOn(desk.books, 'keepInvoices').mockImplementation(() => written.promise)
+  const orders = [desk.issue(), desk.issue()]
+  await expect.poll(() => keeping.mock.calls.length).toBe(2)
+  written.resolve(undefined)
+  expect((await Promise.all(orders)).map(({ wallet }) => wallet).toSorted()).toEqual(['first', 'second'])
 })
 
 test('no wallet is asked for more than its provider allows in any minute', async () => {

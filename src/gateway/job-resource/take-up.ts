@@ -30,16 +30,18 @@ export async function takeUp(
   const sealed = await gateway.ledger.sealedRequest(token.paymentHash)
   if (!sealed) return await look(gateway, token)
   const request = opened(token, sealed, view.record.job.id)
+  const arrivedAtMs = gateway.clock.nowMs()
+  const undecided = gateway.arrivals.enter(arrivedAtMs)
   const running = redeem(gateway, {
     ...request,
     token,
     ...servicesFor(gateway, token, request),
-    arrivedAtMs: gateway.clock.nowMs(),
+    arrivedAtMs,
     requestId,
     wantsNew: false,
     respondAsync: false,
     waiting: { left: stays, wait: (waiting) => waiting },
-  })
+  }).finally(() => undecided[Symbol.dispose]())
   const outcome = await Promise.race([running, delay(patienceMs, 'queued' as const, { ref: false })])
   if (outcome === 'queued') running.catch(() => undefined)
   if (outcome === 'queued' || outcome.kind !== 'running') return await look(gateway, token)

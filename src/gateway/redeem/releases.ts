@@ -26,9 +26,13 @@ export class Releases implements Disposable {
   #delayMs = firstDelayMs
   #closed = false
 
-  constructor(ledger: Pick<Ledger, 'fail'>, clock: Pick<Clock, 'nowMs'>) {
+  readonly #onFailure: (cause: unknown) => void
+
+  /** @param onFailure told of what is not the ledger's word that it cannot write now */
+  constructor(ledger: Pick<Ledger, 'fail'>, clock: Pick<Clock, 'nowMs'>, onFailure: (cause: unknown) => void) {
     this.#ledger = ledger
     this.#clock = clock
+    this.#onFailure = onFailure
   }
 
   /** Takes a run that is over; whoever begins another one for the payment meanwhile is left alone. */
@@ -56,8 +60,9 @@ export class Releases implements Disposable {
       }
       this.#delayMs = firstDelayMs
     } catch (thrown) {
-      // After the end, the next start lets go of them all.
+      // The next start lets go of them all.
       if (!(thrown instanceof LedgerError) || thrown.code === 'closed') this.#waiting.clear()
+      if (!(thrown instanceof LedgerError)) this.#onFailure(thrown)
       this.#delayMs = Math.min(longestDelayMs, this.#delayMs * 2)
     }
     this.#timer = undefined
@@ -74,7 +79,8 @@ export class Releases implements Disposable {
       code: 'ledger_unavailable',
       counted: false,
       nextGeneration: false,
-      retryAtMs: nowMs,
+      // At once, whatever the clock does.
+      retryAtMs: 0,
       frames: [],
       resultBytes: 0,
       nowMs,

@@ -76,8 +76,8 @@ export function honouredUntilMs(record: PaymentRecord): number {
 
 function sameRequest(record: PaymentRecord, { nowMs, arrivedAtMs = nowMs, wantsNew }: SituationInput): Situation {
   const { job } = record
-  const over = nowMs >= honouredUntilMs(record)
-  const kept = !job.pruned && nowMs < (job.keepUntilMs ?? 0)
+  const over = arrivedAtMs >= honouredUntilMs(record)
+  const kept = !job.pruned && arrivedAtMs < (job.keepUntilMs ?? 0)
   const due: Situation = { kind: 'error', code: 'refund_due', reference: job.id }
   switch (job.state) {
     case 'running':
@@ -87,7 +87,7 @@ function sameRequest(record: PaymentRecord, { nowMs, arrivedAtMs = nowMs, wantsN
       if (kept) return { kind: 'stored', record }
       return over ? challenge('token_expired') : { kind: 'error', code: 'result_expired' }
     case 'retryable': {
-      if (arrivedAtMs >= honouredUntilMs(record)) return due
+      if (over) return due
       const retryAfterMs = job.retryAtMs - nowMs
       if (retryAfterMs <= 0 || retryAfterMs > longestRetryMs) return { kind: 'claim' }
       return { kind: 'error', code: failureCode(job.lastCode), retryAfterMs }

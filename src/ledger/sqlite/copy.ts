@@ -22,13 +22,16 @@ export function copyDatabase(file: string, target: string): void {
   sync(target)
 }
 
+/** A copy of an older ledger is migrated when it is put in place. */
+const anyFormat = 1
+
 /**
  * Copies the ledger of a directory, and marks the copy: whoever opens it must know that it may have missed something.
  * @returns what the copy is
  * @throws OpenProblem where there is none
  */
 export function backUpLedger(directory: string, target: string, nowMs: number): LedgerMeta {
-  const present = openToLook(directory)
+  const present = openToLook(directory, anyFormat)
   if (!present) throw new OpenProblem(`there is no ledger in ${directory}: nothing was sold yet`)
   present.close()
   copyDatabase(join(directory, ledgerFileName), target)
@@ -53,7 +56,7 @@ export function restoreLedger(
   directory: string,
   { withhold, generation, nowMs }: { withhold: boolean; generation: number; nowMs: number },
 ): RestoredLedger {
-  const source = openToLook(from)
+  const source = openToLook(from, anyFormat)
   if (!source) throw new OpenProblem(`there is no ${ledgerFileName} in ${from}`)
   source.close()
   const target = join(directory, ledgerFileName)

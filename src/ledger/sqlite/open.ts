@@ -55,19 +55,20 @@ export function openForWriting(directory: string): Database.Database {
 
 /**
  * For a command that only looks, whether the gateway runs or not.
+ * @param oldest the lowest format that will do; by default the newest alone
  * @returns undefined where no ledger was made yet
  * @throws OpenProblem for a ledger of another format
  */
-export function openToLook(directory: string): Database.Database | undefined {
+export function openToLook(directory: string, oldest = migrationFiles().length): Database.Database | undefined {
   if (!existsSync(join(directory, ledgerFileName))) return undefined
   const database = openForReading(directory)
   const version = Number(database.pragma('user_version', { simple: true }))
   const known = migrationFiles().length
-  if (version === known) return database
+  if (version >= oldest && version <= known) return database
   database.close()
-  throw new OpenProblem(
-    `the ledger has format ${version} and this Turnpike knows ${known}; use the version that the gateway runs with`,
-  )
+  const next =
+    version < known ? 'start the gateway once, which migrates it' : 'use the version that the gateway runs with'
+  throw new OpenProblem(`the ledger has format ${version} and this Turnpike knows ${known}; ${next}`)
 }
 
 export function openForReading(directory: string): Database.Database {

@@ -1,4 +1,5 @@
-import { type Books, unknownWallet } from '../../ports/books.ts'
+import { type Books, type KeptInvoice, unknownWallet } from '../../ports/books.ts'
+import { LedgerError } from '../../ports/ledger.ts'
 import type { InvoiceState } from '../../ports/wallet.ts'
 import type { ManagedWallet } from '../managed-wallet.ts'
 import type { OpenInvoices } from '../open-invoices.ts'
@@ -7,7 +8,7 @@ export type Found =
   | { readonly kind: 'settled'; readonly wallet: string; readonly state: Extract<InvoiceState, { state: 'settled' }> }
   /** Every wallet that could know was asked, and none has received it. */
   | { readonly kind: 'not_settled' }
-  /** A wallet that could know could not be asked. */
+  /** A wallet that could know could not be asked, or the books not read for what to ask it by. */
   | { readonly kind: 'unanswered' }
 
 interface WhomToAsk {
@@ -20,7 +21,6 @@ interface WhomToAsk {
 /**
  * Asks who has received a payment: the wallet that is said to have made the invoice, or each of them when that is not
  * known.
- * @throws LedgerError
  */
 export async function findSettlement(
   { wallets, invoices, books }: WhomToAsk,
@@ -28,7 +28,13 @@ export async function findSettlement(
   named: string,
   signal: AbortSignal,
 ): Promise<Found> {
-  const known = invoices.find(paymentHash) ?? (await books.keptInvoice(paymentHash))
+  let known: Pick<KeptInvoice, 'wallet' | 'ref'> | undefined
+  try {
+    known = invoices.find(paymentHash) ?? (await books.keptInvoice(paymentHash))
+  } catch (thrown) {
+    if (!(thrown instanceof LedgerError)) throw thrown
+    return { kind: 'unanswered' }
+  }
   const maker = known?.wallet ?? named
   const asked = maker === unknownWallet ? wallets : wallets.filter(({ name }) => name === maker)
   let unanswered = asked.length === 0

@@ -30,7 +30,8 @@ export class KeptInvoices {
     const { wallets, invoices, books, requireSettled, resumes } = this.#options
     const maker = wallets.find(({ name }) => name === invoice.wallet)
     if (!maker || invoice.ref === invoice.paymentHash || resumes(maker)) return
-    if (requireSettled || !maker.wallet.capabilities.preimagePrivate) {
+    // Once it is forgotten who made it, the word of any of them is asked for.
+    if (requireSettled || wallets.some(({ wallet }) => !wallet.capabilities.preimagePrivate)) {
       await books.keepInvoices([invoices.kept(invoice)])
     }
   }

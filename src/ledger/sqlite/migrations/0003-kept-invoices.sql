@@ -2,7 +2,8 @@
 -- presented for the first time; both Unix ms.
 ALTER TABLE kept_invoice ADD COLUMN place_until INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE kept_invoice ADD COLUMN needed_until INTEGER NOT NULL DEFAULT 0;
-UPDATE kept_invoice SET place_until = expires_at, needed_until = expires_at + 86400000;
+-- How long the tokens of those that are kept already live is not known; none lives longer than a year.
+UPDATE kept_invoice SET place_until = expires_at, needed_until = expires_at + 31622400000;
 
 CREATE INDEX kept_invoice_needed_until ON kept_invoice (needed_until);
 
