@@ -5,13 +5,12 @@ import { createKeyCommands } from './admin/keys.ts'
 import { createPaymentCommands } from './admin/payments.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import { RevisionStore } from './catalog/revision-store.ts'
-import { addressMatcher, admission, canonicalAddress } from './config/address-range.ts'
 import type { Config } from './config/config.ts'
 import type { Environment } from './config/environment.ts'
 import { DiskRoom } from './gateway/disk-room.ts'
-import type { Gateway, GatewaySettings } from './gateway/gateway.ts'
+import type { Gateway } from './gateway/gateway.ts'
 import { HoldDesk } from './gateway/hold/hold-desk.ts'
-import { type ClientRules, ClientUse } from './gateway/limits/client-limits.ts'
+import { ClientUse } from './gateway/limits/client-limits.ts'
 import { Arrivals } from './gateway/redeem/arrivals.ts'
 import { Deliveries } from './gateway/redeem/deliveries.ts'
 import type { Jobs } from './gateway/redeem/jobs.ts'
@@ -28,6 +27,7 @@ import type { Disk } from './ports/disk.ts'
 import { isHoldWallet } from './ports/hold-wallet.ts'
 import type { Ledger } from './ports/ledger.ts'
 import type { Wallet } from './ports/wallet.ts'
+import { settingsOf } from './settings.ts'
 import { measureGuards, measureWebSockets } from './telemetry/guard-metrics.ts'
 import { measureHolds } from './telemetry/hold-metrics.ts'
 import type { Telemetry } from './telemetry/telemetry.ts'
@@ -188,7 +188,7 @@ export async function createContext(options: ContextOptions): Promise<Context> {
     random,
     events,
     use,
-    settings: settingsOf(options, config),
+    settings: settingsOf(config, options.mostConnections),
   })
   const adopt = async (wanted: Config, adopted: Catalog): Promise<void> => {
     const before = selling
@@ -200,7 +200,11 @@ export async function createContext(options: ContextOptions): Promise<Context> {
       throw thrown
     }
     live = adopted
-    gateway = Object.freeze<Gateway>({ ...gateway, catalog: () => adopted, settings: settingsOf(options, wanted) })
+    gateway = Object.freeze<Gateway>({
+      ...gateway,
+      catalog: () => adopted,
+      settings: settingsOf(wanted, options.mostConnections),
+    })
   }
   const holders = new Map(wallets.filter(isHoldWallet).map((wallet) => [wallet.name, wallet]))
   if (holders.size > 0) {
@@ -242,18 +246,6 @@ async function createWallets({ lightning, dataDir }: Config, clock: Clock): Prom
   return wallets
 }
 
-const settingsOf = (options: Pick<ContextOptions, 'mostConnections'>, config: Config): GatewaySettings => ({
-  invoiceExpiryMs: config.lightning.invoiceExpiryMs,
-  tokenTtlMs: config.l402.tokenTtlMs,
-  legacyLsat: config.l402.legacyLsat,
-  sitePrefix: config.site.prefix,
-  title: config.site.title,
-  publicUrl: config.publicUrl,
-  contact: config.contact,
-  clients: clientRules(config, options.mostConnections),
-  isOwnHost: ownHosts(config),
-})
-
 async function prune(ledger: Ledger, clock: Clock, arrivals: Arrivals, { events }: Telemetry): Promise<void> {
   try {
     while ((await ledger.prune(arrivals.firstMs(clock.nowMs()), clock.monotonicMs())) > 0);
@@ -274,29 +266,4 @@ function everyInterval(ms: number, run: () => Promise<void>): AsyncDisposable {
       await running
     },
   }
-}
-
-/** What a configuration says of clients. @param most how many connections can be taken where so many are wanted */
-export function clientRules(
-  { trustedProxies, access, limits }: Config,
-  most: (wanted: number) => number = (wanted) => wanted,
-): ClientRules {
-  const addresses = {
-    canonical: canonicalAddress,
-    isProxy: addressMatcher(trustedProxies?.from ?? []),
-    hops: trustedProxies?.hops ?? 0,
-  }
-  const connections = most(limits.connections)
-  // The rest is for those who pay.
-  const webSockets = Math.min(limits.webSockets, Math.floor(connections / 2))
-  return { addresses, admits: admission(access), ...limits, connections, webSockets }
-}
-
-/** The names under which an absolute URL on the request line may call this gateway. */
-function ownHosts(config: Config): (host: string) => boolean {
-  const { host, port } = config.listen
-  const own = new Set([`${host.includes(':') ? `[${host}]` : host}:${port}`, `localhost:${port}`])
-  if (config.publicUrl !== undefined) own.add(new URL(config.publicUrl).host.toLowerCase())
-  for (const { key } of config.services) if (key.host !== undefined) own.add(key.host)
-  return (asked) => own.has(asked)
 }

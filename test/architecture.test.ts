@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 
 /**
  * Who may import whom. `*` after a folder: only types. A folder may always import itself and what every folder may.
- * `app` and `context` are the files of that name; `lightning/*` stands for every wallet's folder.
+ * `app`, `context` and `settings` are the files of that name; `lightning/*` stands for every wallet's folder.
  */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   main: ['cli'],
@@ -24,7 +24,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'telemetry',
     'upstream',
     'errors',
+    'settings',
   ],
+  settings: ['config', 'gateway*'],
   errors: [],
   failpoints: [],
   'public-address': [],
@@ -66,6 +68,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'client',
     'config',
     'context',
+    'settings',
     'gateway',
     'keys',
     'l402',

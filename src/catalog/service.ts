@@ -52,6 +52,8 @@ export type BodyContract =
       readonly json: boolean
       readonly multipart: boolean
       readonly validate: Validator | undefined
+      /** Top-level fields that the schema speaks of: what they mean is the operator's word. */
+      readonly named: readonly string[]
       /** Fields the price reads: they must not be given twice or in another case. */
       readonly priced: readonly FieldPath[]
       /** Those among them that choose between rows for true and false, and that the schema does not say are text. */
@@ -68,6 +70,8 @@ export type FieldPath = readonly string[]
 export interface QueryContract {
   /** Parameters the price depends on. */
   readonly priced: readonly string[]
+  /** Parameters that the schema speaks of. */
+  readonly named: readonly string[]
   /** Checks and completes the parameters; undefined where they are only priced. */
   readonly check: ((parameters: ReadonlyMap<string, string>) => QueryCheck) | undefined
 }
@@ -161,6 +165,7 @@ function bodyContract(
     json: media.includes('application/json'),
     multipart: media.includes('multipart/form-data'),
     validate,
+    named: [...types.keys()],
     priced: bodyFields.flatMap((field) => (field.in === 'body' ? [field.path] : [])),
     truths: price === 'free' ? [] : truthsOf(price, request.schema),
     typed: (name, text) => typedValue(text, types.get(name)),
@@ -173,7 +178,10 @@ function truthsOf(price: PriceSpec, schema: unknown): FieldPath[] {
     return rate.by.flatMap(({ first }, level) => {
       if (!rowsAt(rate.rows, level).some((key) => /^(?:true|false)$/i.test(key))) return []
       const paths = first.flatMap((field) => (field.in === 'body' ? [field.path] : []))
-      return paths.filter((path) => lookUp(schema, path).types?.includes('string') !== true)
+      return paths.filter((path) => {
+        const { types, values } = lookUp(schema, path)
+        return !types?.includes('string') && !values?.some((value) => typeof value === 'string')
+      })
     })
   })
 }
@@ -192,7 +200,7 @@ function compileQuery(
   const priced = fields.flatMap((field) => (field.in === 'query' ? [field.name] : []))
   const validate = compileNamed('query', request.query, () => compiler.compile(request.query, request.unknownFields))
   if (!validate && priced.length === 0) return undefined
-  if (!validate) return { priced, check: undefined }
+  if (!validate) return { priced, named: [], check: undefined }
   const types = propertyTypes(request.query)
   const check = (parameters: ReadonlyMap<string, string>): QueryCheck => {
     const typed = Object.fromEntries([...parameters].map(([name, text]) => [name, typedValue(text, types.get(name))]))
@@ -201,7 +209,7 @@ function compileQuery(
       return { ok: false, issues: checked.issues.map((issue) => ({ ...issue, path: `?${issue.path.slice(2)}` })) }
     return { ok: true, parameters: new Map(Object.entries(typed).map(([name, value]) => [name, String(value)])) }
   }
-  return { priced, check }
+  return { priced, named: [...types.keys()], check }
 }
 
 /** A number or a truth value only from its shortest spelling, since other readers of queries differ on the rest. */

@@ -36,6 +36,9 @@ export class SideDoors {
       if (!isSameServer(config.upstream, upstream)) return false
       // Who reads is asked for no work where that has to be posted; but many handlers take PUT as they take POST.
       if ((method === 'GET' || method === 'HEAD') && !contract.route.methods.includes(method)) return false
+      // Where only reading is sold, a route that is written for another method sells that by its own price.
+      if (own && key.method !== undefined && key.method !== 'GET' && contract.route.methods.every(isReading))
+        return false
       folded ??= foldPath(path, own ? formatName : anyFormat)
       const isExact = matchPath(priced.exact, path) !== undefined
       if (!isExact && !folded.some((each) => matchPath(priced.folded, each))) return false
@@ -43,6 +46,8 @@ export class SideDoors {
     })
   }
 }
+
+const isReading = (method: string): boolean => method === 'GET' || method === 'HEAD'
 
 const anyFormat = /\.[^./]+$/
 /** Beside a path with a price of its own there may be others that go on with a version: `gpt-4`, `gpt-4.1`. */

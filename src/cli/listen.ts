@@ -83,6 +83,8 @@ export async function listen({
   const open = new Set<ServerResponse>()
   /** The answer to the last request on a connection. */
   const lastAnswers = new WeakMap<Duplex, ServerResponse>()
+  /** The answer that is for the client of a connection to take. */
+  const standing = new WeakMap<Duplex, ServerResponse>()
   let draining: Promise<void> | undefined
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     if (draining) outgoing.shouldKeepAlive = false
@@ -93,12 +95,13 @@ export async function listen({
     const standsMs = isOperator ? stallMs.operator : stallMs.public
     // All of it is handed over, and the connection is no other request's: what is left is for the client to take.
     outgoing.once('prefinish', () => {
+      standing.set(socket, outgoing)
       socket.setTimeout(standsMs)
       if (isOperator) answered()
     })
     outgoing.once('finish', () => {
       // The next request is here already, and may take as long as it likes.
-      if (socket.timeout === standsMs) socket.setTimeout(0)
+      if (socket.timeout === standsMs && standing.get(socket) === outgoing) socket.setTimeout(0)
       if (!incoming.complete) endUnread(incoming, socket)
     })
     outgoing.once('close', () => {

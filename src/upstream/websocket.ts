@@ -84,7 +84,7 @@ const goodbyeMs = { client: 30_000, upstream: 5_000 }
 
 /** What the library leaves open: how long nothing may happen, and an end that stays when the other is gone. */
 function couple({ client, to }: Join, upstream: Socket): void {
-  // All that goes either way passes the client's end; one that takes nothing of what waits for it is idle too.
+  // All that goes either way passes the client’s end.
   client.setTimeout(to.idleMs, () => client.destroy())
   client.once('close', () => letGo(upstream, Math.min(goodbyeMs.upstream, to.idleMs)))
   upstream.once('close', () => letGo(client, Math.min(goodbyeMs.client, to.idleMs)))

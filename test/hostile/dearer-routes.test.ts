@@ -11,6 +11,8 @@ services:
   POST /m/:model: { name: model, upstream: "${upstream}", price: { flat: 1 } }
   POST /m/large: { name: large, upstream: "${upstream}", price: { flat: 1000 } }
   POST /pub/*: { name: pub, upstream: "${upstream}/*", price: { flat: 1 } }
+  GET /files/:name: { name: file, upstream: "${upstream}", price: { flat: 1000 } }
+  PUT /files/*: { name: store, upstream: "${upstream}", price: { flat: 5 } }
   POST other.example/m/large: { name: other, upstream: "${upstream}", price: { flat: 1 } }
 `
 
@@ -47,6 +49,8 @@ describe('a route that takes many paths beside a dearer one', () => {
     ['POST', '/m/small', 1_000],
     ['POST', '/m/large.1', 1_000],
     ['POST', '/pub/v2/images', 1_000],
+    ['PUT', '/files/a.txt', 5_000],
+    ['GET', '/files/a.txt', 1_000_000],
   ] as const)('sells what it is for: %s %s', async ([method, path, amountMsat]) => {
     await using upstream = await openUpstream()
     await using gateway = await openGateway({ config: config(upstream.url), logLevel: 'silent' })

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { payFor, type Sent, send } from '../support/buyer.ts'
+import { paid, payFor, type Sent, send } from '../support/buyer.ts'
 import { openGateway, type TestGateway } from '../support/gateway.ts'
 import { openUpstream, type TestUpstream } from '../support/upstream.ts'
 import { tally } from './support/tally.ts'
@@ -32,6 +32,21 @@ services:
     name: video
     upstream: ${upstream.url}
     price: { per_unit: { of: seconds, rate: { by: audio, default: false, table: { false: 300, true: 400, auto: 350 } } } }
+  POST /open:
+    name: open
+    upstream: ${upstream.url}
+    request: { unknown_fields: allow, schema: { type: object, properties: { named: { type: string } } } }
+    price: { sum: [{ flat: 1 }, { per_char: { of: ["?text", "?named"], rate: 1 } }] }
+  POST /open-query:
+    name: open-query
+    upstream: ${upstream.url}
+    request: { unknown_fields: allow, query: { type: object, properties: { page: { type: integer } } } }
+    price: { sum: [{ flat: 1 }, { per_char: { of: title, rate: 1 } }] }
+  POST /untyped:
+    name: untyped
+    upstream: ${upstream.url}
+    request: { schema: { type: object, properties: { seconds: { type: integer }, audio: { enum: ["true", "false"], default: "true" } } } }
+    price: { per_unit: { of: seconds, rate: { by: audio, table: { false: 300, true: 400 } } } }
   POST /written:
     name: written
     upstream: ${upstream.url}
@@ -114,24 +129,61 @@ describe('a body beside a priced query, which some frameworks put into one map w
       { name: 'text[0]', value: long },
     ]),
     { ...typed('application/json', JSON.stringify({ title: 'a', text: long })), path: '/both' },
+    typed('application/x-www-form-urlencoded', `%u0074ext=${long}`),
+    // PHP takes single quotes, werkzeug joins and decodes what RFC 2231 allows, and Rack takes any multipart for a form.
+    ...[
+      "name='text'",
+      'name=\v"text"',
+      'name=\0"text"',
+      'name*0="te"; name*1="xt"',
+      "name*=utf-8''te%78t",
+      'other=1',
+    ].map((name) =>
+      typed(
+        'multipart/form-data; boundary=b',
+        `--b\r\nContent-Disposition: form-data; ${name}\r\n\r\n${long}\r\n--b--\r\n`,
+      ),
+    ),
+    { ...typed('application/json', JSON.stringify({ text: long })), path: '/open' },
+    { ...typed('application/json', JSON.stringify({ title: 'a' })), path: '/open-query?title=b' },
   ])('may not have the field: %j', async (request, context) => {
     tally(context, { kind: 'bodies', tried: 1 })
     const answer = await send(gateway, request)
     expect(answer.status).toBe(400)
   })
 
-  test.for(['&'.repeat(1_000), `${'_'.repeat(50_000)}x=1`])(
-    'is not looked at for longer than a moment: %#',
-    async (body) => {
-      const answer = await send(gateway, typed('application/x-www-form-urlencoded', body))
-      expect([answer.status, answer.json().code]).toEqual([400, 'bad_body'])
-    },
-  )
+  const keys = Object.fromEntries(Array.from({ length: 1_001 }, (_, index) => [`k${index}`, 0]))
+  test.for([
+    ['x-www-form-urlencoded', '&'.repeat(1_000)],
+    ['x-www-form-urlencoded', `${'_'.repeat(50_000)}x=1`],
+    ['json', JSON.stringify(keys)],
+    ['json', JSON.stringify({ ['_'.repeat(1_001)]: 1 })],
+  ] as const)('is not looked at for longer than a moment: %#', async ([type, body]) => {
+    const answer = await send(gateway, typed(`application/${type}`, body))
+    expect([answer.status, answer.json().code]).toEqual([400, 'bad_body'])
+  })
+
+  test('of another multipart type is none that this service takes', async () => {
+    const body = `--b\r\nContent-Disposition: form-data; name="text"\r\n\r\n${long}\r\n--b--\r\n`
+    expect((await send(gateway, typed('multipart/mixed; boundary=b', body))).status).toBe(415)
+  })
+
+  test('without a type goes on as bytes, which nobody takes for a form', async () => {
+    const untyped: Sent = { method: 'POST', path: '/any?text=a', body: `text=${long}` }
+    const payment = await payFor(gateway, untyped)
+    expect((await send(gateway, paid(untyped, payment))).status).toBe(200)
+    const call = upstream.calls.at(-1)
+    expect([call?.headers['content-type'], call?.body.toString()]).toEqual(['application/octet-stream', untyped.body])
+  })
 
   test.for([
     typed('application/x-www-form-urlencoded', `context=${long}`),
     typed('application/json', JSON.stringify({ a: { text: long } })),
     typed('application/json', JSON.stringify([long])),
+    typed('application/json', JSON.stringify(Array(5_000).fill(0))),
+    typed('application/x-www-form-urlencoded', 'rate=100%'),
+    formOf('/any', [{ name: 'context', value: long }]),
+    { ...typed('application/json', JSON.stringify({ named: long })), path: '/open?named=a' },
     typed('application/json', `{"seed":18446744073709551615,"deep":${'['.repeat(100)}${']'.repeat(100)}}`),
     typed('application/octet-stream', `text=${long}`),
     formOf('/any', [{ name: 'other', value: 'name="text"' }]),
@@ -164,9 +216,9 @@ describe('text that spells a truth value', () => {
     expect([answer.status, answer.json().issues?.[0]?.path]).toEqual([400, '$.audio'])
   })
 
-  test('is what the schema says it is', async () => {
-    expect((await ask('/written', 'false')).json().amountMsat).toBe(300_000)
-    expect((await ask('/written', false)).status).toBe(400)
+  test.for(['/written', '/untyped'])('is what the schema says it is: %s', async (path) => {
+    expect((await ask(path, 'false')).json().amountMsat).toBe(300_000)
+    expect((await ask(path, false)).status).toBe(400)
   })
 
   test.for([

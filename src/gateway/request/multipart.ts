@@ -61,11 +61,15 @@ export function partNames(body: Buffer, boundary: string | undefined): string[] 
   return split(body, checkBoundary(boundary)).spans.flatMap(({ start, end }) => {
     const head = headOf(body.subarray(start, end)).toString()
     if (head.includes('=?')) throw encodedName()
-    return [...head.matchAll(nameText)].map(([, name = '']) => name.replaceAll('\\', ''))
+    const names = [...head.matchAll(nameText)].map(([, name = '']) => name.replaceAll('\\', ''))
+    // PHP takes single quotes, and more kinds of space, for part of the syntax; others join `name*0` and `name*1`.
+    if (names.length === 0 || names.includes('') || otherName.test(head)) throw bad('the name of a part is not plain')
+    return names
   })
 }
 
-const nameText = /(?<![a-z])name\*?[ \t]*=[ \t]*(?:[a-z0-9-]*'[a-z-]*')?"?([^";\r\n]*)/gi
+const nameText = /(?<![a-z])name[ \t]*=[ \t]*(?!')"?([^";\r\n]*)/gi
+const otherName = /(?<![a-z])name(?:\*|[ \t]*=[ \t]*')|[\0\v\f]/i
 
 /** Writes parts anew. @returns the body, and the boundary that its Content-Type has to name */
 export function encodeMultipart(parts: readonly FormPart[]): { body: Buffer; boundary: string } {

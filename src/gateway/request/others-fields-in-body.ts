@@ -14,10 +14,12 @@ import { maxKeyLength } from './strict-json.ts'
  */
 export function refuseInBody({ body, query, pricedParams }: Contract, request: RequestParts, value: unknown): void {
   const elsewhere = [...(query?.priced ?? []), ...pricedParams]
-  // A schema for the body says itself what may stand there.
-  if (elsewhere.length === 0 || (body.kind === 'structured' && body.validate)) return
+  if (elsewhere.length === 0) return
   const priced = new Set(elsewhere.map(foldParameter))
-  if (body.kind === 'structured') for (const [name = ''] of body.priced) priced.delete(foldParameter(name))
+  if (body.kind === 'structured') {
+    const own = [...body.named, ...body.priced.map(([name = '']) => name)]
+    for (const name of own) priced.delete(foldParameter(name))
+  }
   const names = body.kind === 'structured' ? keysOf(value) : namesInBody(request)
   const found = names.find((name) => parameterReadings(name).some((each) => priced.has(each)))
   if (found === undefined) return
@@ -30,23 +32,41 @@ export function refuseInBody({ body, query, pricedParams }: Contract, request: R
 /** To look at more of them would take long, and nobody has paid. */
 const mostFormFields = 1_000
 
+/** Some readers decode more escapes than the standard one, such as `%u0073`. */
+const oddName = /(?:^|[&;])[^=&;]*%(?![0-9a-f]{2})/i
+
 function namesInForm(text: string): readonly string[] {
   // Split up to one more than that: a body may have millions.
   const fields = text.split(/[&;]/, mostFormFields + 1).length
   const names = fields > mostFormFields ? [] : namesIn(text)
   if (fields > mostFormFields || names.some(({ length }) => length > maxKeyLength)) throw tooLarge()
+  if (oddName.test(text)) throw new GatewayError('bad_body', 'a name in the form has a bad escape')
   return names
 }
 
-const tooLarge = () => new GatewayError('bad_body', `a form has at most ${mostFormFields} fields, with short names`)
+const tooLarge = () => new GatewayError('bad_body', `the body has at most ${mostFormFields} fields, with short names`)
 
 function namesInBody({ mediaType, body }: RequestParts): readonly string[] {
   const { essence = '', parameters } = mediaType
   if (body.length === 0) return []
   if (essence === 'application/x-www-form-urlencoded') return namesInForm(body.toString())
   if (essence === 'multipart/form-data') return partNames(body, parameters.get('boundary'))
+  // Rack reads `multipart/mixed` and `multipart/related` as forms, and names parts by more than their `name`.
+  if (essence.startsWith('multipart/'))
+    throw new GatewayError('unsupported_media_type', 'of multipart bodies only `multipart/form-data` is taken here')
   // Also `text/x-json` and `application/jsonrequest`; lines of JSON are no object.
-  return /[/+-]json(?:request)?$/.test(essence) ? keysOf(readAsAny(body)) : []
+  return /[/+-]json(?:request)?$/.test(essence) ? keysOfAny(readAsAny(body)) : []
+}
+
+/** A list has no names. To look at more keys than a form may have would take long, and nobody has paid. */
+function keysOfAny(value: unknown): readonly string[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return []
+  const names: string[] = []
+  for (const name in value) {
+    names.push(name)
+    if (names.length > mostFormFields || name.length > maxKeyLength) throw tooLarge()
+  }
+  return names
 }
 
 /** It passes on as it came, so only its keys have to be the same for all: it may have numbers that we could not hold. */

@@ -68,11 +68,18 @@ export function prepare(contract: Contract, request: RequestParts): Prepared {
   const query = prepareQuery(contract, request.query)
   const body = prepareBody(contract.body, request)
   refuseInBody(contract, request, body.value)
+  const isPricedBeside = (contract.query?.priced.length ?? 0) + contract.pricedParams.length > 0
   return {
     fields: { body: body.value, query: query.parameters, params: decoded(request.params) },
     query: query.text,
-    encodeBody: body.encode,
+    encodeBody: isPricedBeside ? () => withType(body.encode(), request.mediaType) : body.encode,
   }
+}
+
+/** Rack takes a body without a type for a form, whose fields may count before those of query and path. */
+function withType(encoded: EncodedBody, mediaType: MediaType): EncodedBody {
+  const isTyped = encoded.bytes === null || (encoded.contentType ?? mediaType.essence) !== undefined
+  return isTyped ? encoded : { ...encoded, contentType: 'application/octet-stream' }
 }
 
 function prepareQuery(contract: Contract, query: string): { text: string; parameters: ReadonlyMap<string, string> } {
@@ -100,11 +107,9 @@ function prepareQuery(contract: Contract, query: string): { text: string; parame
  * one of the query counts before one of the path.
  */
 function refuseOthersFields({ body, query: known, pricedParams }: Contract, query: string): void {
-  // A schema for the query says itself what may stand there.
-  if (known?.check) return
   const fields = body.kind === 'structured' ? body.priced.map(([name = '']) => name) : []
   const priced = new Set([...fields, ...pricedParams].map(foldParameter))
-  for (const name of known?.priced ?? []) priced.delete(foldParameter(name))
+  for (const name of known ? [...known.priced, ...known.named] : []) priced.delete(foldParameter(name))
   if (priced.size === 0) return
   const found = namesIn(query).find((name) => parameterReadings(name).some((each) => priced.has(each)))
   if (found === undefined) return
@@ -167,10 +172,12 @@ function prepareForm(contract: Structured, mediaType: MediaType, body: Buffer): 
  * price, or none. Where no price depends on it, it may be JSON.
  */
 function asTextOf(part: FormPart, { priced }: Structured): FormPart {
-  const isJson = part.contentType?.toLowerCase() === 'application/json'
+  const isJson = jsonInUtf8.test(part.contentType ?? '')
   if (part.filename !== undefined || (isJson && priced.every(([name]) => name !== part.name))) return part
   return { ...part, contentType: undefined }
 }
+
+const jsonInUtf8 = /^application\/(?:[a-z0-9.-]+\+)?json(?:[ \t]*;[ \t]*charset="?utf-?8"?)?$/i
 
 /** The parts that were kept, then the text fields that the schema filled in. */
 function encodeForm(
