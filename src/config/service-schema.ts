@@ -35,7 +35,11 @@ const headerValue = z.string().regex(/^[\t\x20-\x7e]*$/, 'may hold only printabl
 const headers = z
   .record(headerKey, headerValue)
   .describe('Headers set on every request to the upstream; they replace what the client sent')
-const forwardHeaders = z.array(headerName).describe('Headers of the client that are passed on, besides the usual ones')
+const forwardHeaders = z
+  .array(headerName)
+  .describe(
+    'Headers of the client that are passed on, besides the usual ones; never those of a connection, and where something is sold none that asks for less than the whole: `Range`, `If-*`, `Accept-Encoding`',
+  )
 
 /** A JSON Schema; compiled, and judged in full, by the catalog. */
 const jsonSchema = z.union([z.record(z.string(), z.unknown()), z.boolean()]).meta({ title: 'JSON Schema' })
