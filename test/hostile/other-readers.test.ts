@@ -19,6 +19,10 @@ services:
   GET /img: { name: img, upstream: "${upstream.url}", price: { per_unit: { of: "?steps", rate: 1 } } }
   /any: { name: any, upstream: "${upstream.url}", price: { per_char: { of: "?text", rate: 1, min: 5 } } }
   /render/:style: { name: render, upstream: "${upstream.url}", price: { per_unit: { of: "?n", rate: { by: ":style", table: { oil: 1, hd: 99 } } } } }
+  POST /eng/:model/chat:
+    name: chat
+    upstream: ${upstream.url}
+    price: { per_char: { of: prompt, rate: { by: ":model", table: { small: 1, large: 99 } } } }
   POST /both:
     name: both
     upstream: ${upstream.url}
@@ -206,6 +210,21 @@ describe('a parameter of the path, before which some frameworks take the query o
     const body = typeof other.body === 'string' ? { body: '{"other":"hd"}' } : {}
     expect((await send(gateway, { ...other, ...body })).status).toBe(402)
   })
+})
+
+describe('a model in the path and in the body', () => {
+  const ask = (body: object) => send(gateway, { path: '/eng/small/chat', body: { prompt: 'hi', ...body } })
+
+  test('is sold where they are the same', async () => {
+    expect((await ask({ model: 'small' })).json().amountMsat).toBe(2_000)
+  })
+
+  test.for([{ model: 'large' }, { Model: 'small' }, { model: ['small'] }, { model: null }])(
+    'is refused where one reader may take another than the price: %j',
+    async (body) => {
+      expect((await ask(body)).status).toBe(400)
+    },
+  )
 })
 
 describe('text that spells a truth value', () => {

@@ -10,9 +10,16 @@ import { maxKeyLength } from './strict-json.ts'
  * Some frameworks put query, path and body into one map, where a parameter that the query leaves out is found in the body,
  * or the body’s value is the one that counts.
  * @param value the body, where the contract reads it
- * @throws GatewayError `invalid_request` where the body has a field that the price reads in the query or the path
+ * @param params of the path, decoded
+ * @throws GatewayError `invalid_request` where the body has a field that the price reads in the query or the path; one
+ *   of the path may stand in a body that we read too, with the same value
  */
-export function refuseInBody({ body, query, pricedParams }: Contract, request: RequestParts, value: unknown): void {
+export function refuseInBody(
+  { body, query, pricedParams }: Contract,
+  request: RequestParts,
+  value: unknown,
+  params: ReadonlyMap<string, string>,
+): void {
   const elsewhere = [...(query?.priced ?? []), ...pricedParams]
   if (elsewhere.length === 0) return
   const priced = new Set(elsewhere.map(foldParameter))
@@ -20,7 +27,12 @@ export function refuseInBody({ body, query, pricedParams }: Contract, request: R
     const own = [...body.named, ...body.priced.map(([name = '']) => name)]
     for (const name of own) priced.delete(foldParameter(name))
   }
-  const names = body.kind === 'structured' ? keysOf(value) : namesInBody(request)
+  const ofPathAlone = pricedParams.filter((name) => !query?.priced.includes(name))
+  const isSame = ([name, given]: [string, unknown]) => ofPathAlone.includes(name) && given === params.get(name)
+  const names =
+    body.kind === 'structured'
+      ? fieldsOf(value).flatMap((field) => (isSame(field) ? [] : field[0]))
+      : namesInBody(request)
   const found = names.find((name) => parameterReadings(name).some((each) => priced.has(each)))
   if (found === undefined) return
   const isOfPath = pricedParams.some((name) => parameterReadings(found).includes(foldParameter(name)))
@@ -78,4 +90,5 @@ function readAsAny(body: Buffer): unknown {
   }
 }
 
-const keysOf = (value: unknown): string[] => (typeof value === 'object' && value !== null ? Object.keys(value) : [])
+const fieldsOf = (value: unknown): [string, unknown][] =>
+  typeof value === 'object' && value !== null ? Object.entries(value) : []

@@ -67,10 +67,11 @@ export function prepare(contract: Contract, request: RequestParts): Prepared {
   checkMediaType(contract.body, request.mediaType)
   const query = prepareQuery(contract, request.query)
   const body = prepareBody(contract.body, request)
-  refuseInBody(contract, request, body.value)
+  const params = decoded(request.params)
+  refuseInBody(contract, request, body.value, params)
   const isPricedBeside = (contract.query?.priced.length ?? 0) + contract.pricedParams.length > 0
   return {
-    fields: { body: body.value, query: query.parameters, params: decoded(request.params) },
+    fields: { body: body.value, query: query.parameters, params },
     query: query.text,
     encodeBody: isPricedBeside ? () => withType(body.encode(), request.mediaType) : body.encode,
   }
