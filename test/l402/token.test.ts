@@ -147,6 +147,38 @@ describe('minting', () => {
     expect(verifyToken(decodeOrFail(text), master, preimage)).toBeDefined()
   })
 
+  test.for([
+    'daf7a92489d8cb4804e8ddaf186617794914a8f208444a85d055e97e3ee6e953',
+    ...['LSAT', 'L402'].flatMap((word) =>
+      [0, 1, 2].map((at) =>
+        Buffer.concat([Buffer.alloc(at + 3, 1), Buffer.from(word, 'base64'), Buffer.alloc(26 - at)]).toString('hex'),
+      ),
+    ),
+  ])('ends also where the payment hash spells such a word by itself: %s', (paymentHash) => {
+    let asked = 0
+    const random = () => Buffer.alloc(25, 0x30 + asked++)
+    const text = mintToken(
+      master,
+      makeIdentifier({ paymentHash: Buffer.from(paymentHash, 'hex') }),
+      makeTerms(),
+      random,
+    )
+    expect(text).not.toMatch(scheme)
+    expect(decodeOrFail(text).paymentHash).toBe(paymentHash)
+    expect(verifyToken(decodeOrFail(text), master, preimage)).toBeDefined()
+    expect(asked).toBeLessThan(8)
+  })
+
+  test('ends also where the text spells such words behind every beginning', () => {
+    const word = Buffer.from('LSAT', 'base64')
+    const paymentHash = Buffer.concat(
+      [1, 2, 3, 4, 5, 6].map((at) => Buffer.concat([word, Buffer.alloc(at % 3 === 0 ? 2 : 1)])),
+    ).subarray(0, 24)
+    const whole = Buffer.concat([paymentHash, Buffer.alloc(32 - paymentHash.length)])
+    const text = mintToken(master, makeIdentifier({ paymentHash: whole }), makeTerms(), () => Buffer.alloc(25, 0x33))
+    expect(verifyToken(decodeOrFail(text), master, preimage)).toBeDefined()
+  })
+
   const longest = makeTerms({
     service: 'a'.repeat(40),
     path: `/${'p'.repeat(511)}`,
