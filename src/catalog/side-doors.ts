@@ -8,43 +8,63 @@ import type { Service } from './service.ts'
  * own. Routers differ: what is `/v1/Images/` here, and so falls to `/v1/*`, many upstreams answer as `/v1/images`.
  */
 export class SideDoors {
-  readonly #priced: readonly { readonly service: Service; readonly folded: Pattern; readonly exact: Pattern }[]
+  /** What each route that takes many paths must not lead to; routes that can lead nowhere else are not in it. */
+  readonly #guarded: ReadonlyMap<Service, readonly Priced[]>
 
   constructor(services: readonly Service[]) {
-    this.#priced = services
+    const priced = services
       .filter(({ contract }) => contract.price !== 'free')
       .map((service) => {
         const exact = upstreamPattern(service)
         return { service, exact, folded: foldPattern(exact) }
       })
+    const guarded = services.map((through) => [through, priced.filter((each) => isGuarded(each, through))] as const)
+    this.#guarded = new Map(guarded.filter(([, each]) => each.length > 0))
   }
 
   /**
    * True when `through`, by a `*` or a parameter, would send the request to where a priced service sends its own, in the
-   * reading of a lenient router. A route without `*` may name the very same path: then the operator has said so. Of two
-   * that are priced the one that takes fewer paths of the upstream has its own price.
+   * reading of a lenient router.
    */
   leadsToSale(through: Service, method: string, target: RouteTarget, params: ReadonlyMap<string, string>): boolean {
-    const { key, upstream } = through.config
-    if (!key.rest && key.segments.every(({ kind }) => kind === 'exact')) return false
+    const guarded = this.#guarded.get(through)
+    if (!guarded) return false
     const path = through.upstreamPath(target, params) ?? target.path
+    const format = through.contract.price === 'free' ? anyFormat : formatName
     let folded: readonly string[] | undefined
-    const own = through.contract.price === 'free' ? undefined : upstreamPattern(through)
-    return this.#priced.some((priced) => {
-      if (own && !(containsPath(own, priced.exact) && !containsPath(priced.exact, own))) return false
-      const { config, contract } = priced.service
-      if (!isSameServer(config.upstream, upstream)) return false
+    return guarded.some(({ service, exact, folded: pattern }) => {
       // Who reads is asked for no work where that has to be posted; but many handlers take PUT as they take POST.
-      if ((method === 'GET' || method === 'HEAD') && !contract.route.methods.includes(method)) return false
-      // Where only reading is sold, a route that is written for another method sells that by its own price.
-      if (own && key.method !== undefined && key.method !== 'GET' && contract.route.methods.every(isReading))
-        return false
-      folded ??= foldPath(path, own ? formatName : anyFormat)
-      const isExact = matchPath(priced.exact, path) !== undefined
-      if (!isExact && !folded.some((each) => matchPath(priced.folded, each))) return false
-      return key.rest || !isExact
+      if (isReading(method) && !service.contract.route.methods.includes(method)) return false
+      folded ??= foldPath(path, format)
+      const isExact = matchPath(exact, path) !== undefined
+      if (!isExact && !folded.some((each) => matchPath(pattern, each))) return false
+      return through.config.key.rest || !isExact
     })
   }
+}
+
+/** A service that sells, and where it sends its requests. */
+interface Priced {
+  readonly service: Service
+  readonly exact: Pattern
+  readonly folded: Pattern
+}
+
+/**
+ * Whether `through` takes so many paths that it could lead to what is sold. A route without `*` or parameter may name the
+ * very same path: then the operator has said so. Of two that are priced the one that takes fewer paths of the upstream has
+ * its own price.
+ */
+function isGuarded({ service, exact }: Priced, through: Service): boolean {
+  const { key, upstream } = through.config
+  if (!key.rest && key.segments.every(({ kind }) => kind === 'exact')) return false
+  if (!isSameServer(service.config.upstream, upstream)) return false
+  if (through.contract.price === 'free') return true
+  const own = upstreamPattern(through)
+  if (!containsPath(own, exact) || containsPath(exact, own)) return false
+  // Where only reading is sold, a route that is written for another method sells that by its own price.
+  const isForAnother = key.method !== undefined && key.method !== 'GET'
+  return !(isForAnother && service.contract.route.methods.every(isReading))
 }
 
 const isReading = (method: string): boolean => method === 'GET' || method === 'HEAD'
