@@ -90,14 +90,14 @@ export async function listen({
     if (draining) outgoing.shouldKeepAlive = false
     open.add(outgoing)
     lastAnswers.set(incoming.socket, outgoing)
-    const answered = onlyOnce(connections?.busy(incoming.socket))
+    const answered = connections?.busy(incoming.socket)
     const { socket } = incoming
     const standsMs = isOperator ? stallMs.operator : stallMs.public
     // All of it is handed over, and the connection is no other request's: what is left is for the client to take.
     outgoing.once('prefinish', () => {
       standing.set(socket, outgoing)
       socket.setTimeout(standsMs)
-      if (isOperator) answered()
+      if (isOperator) answered?.()
     })
     outgoing.once('finish', () => {
       // The next request is here already, and may take as long as it likes.
@@ -106,7 +106,7 @@ export async function listen({
     })
     outgoing.once('close', () => {
       open.delete(outgoing)
-      answered()
+      answered?.()
     })
     void listener(incoming, outgoing)
   }
@@ -161,14 +161,6 @@ export async function listen({
 function endUnread(incoming: IncomingMessage, socket: Socket): void {
   const timer = setTimeout(() => socket.destroy(), goodbyeMs)
   incoming.once('close', () => clearTimeout(timer))
-}
-
-function onlyOnce(run: (() => void) | undefined): () => void {
-  let left = run
-  return () => {
-    left?.()
-    left = undefined
-  }
 }
 
 /** What is not admitted reaches neither TLS nor the parser. */

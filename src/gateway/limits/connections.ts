@@ -90,14 +90,17 @@ export class Connections {
   /**
    * A request was read on the connection: it makes no room for others until it is answered.
    * @param socket the TLS one, where there is TLS
-   * @returns to be called once, when the answer is over
+   * @returns to be called when the answer is over; more than once does no harm
    */
   busy(socket: Socket): () => void {
     const connection = this.#byPeer.get(peerOf(socket))
     if (!connection) return () => undefined
     connection.requests++
     this.#notWaiting(connection)
+    let isBusy = true
     return () => {
+      if (!isBusy) return
+      isBusy = false
       connection.requests--
       if (connection.requests === 0 && this.#known.has(connection)) this.#waits(connection)
     }

@@ -23,11 +23,6 @@ export class WebSockets {
     return this.#open
   }
 
-  /** Clients that have some open now. */
-  get clients(): number {
-    return this.#byClient.size
-  }
-
   /** @param client its prefix; undefined for one that has no limit of its own */
   enter(client: string | undefined, rules: WebSocketRules): WebSocketPlace {
     const { webSockets, webSocketsPerClient = Number.POSITIVE_INFINITY } = rules
