@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { GatewayError } from '../../errors.ts'
+import { strictUtf8 } from './strict-utf8.ts'
 
 /**
  * multipart/form-data (RFC 7578), read so that no two readers see different parts: no preamble, no padding, no
@@ -150,7 +151,7 @@ function headOf(part: Buffer): Buffer {
 
 function decodeText(bytes: Buffer): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    return strictUtf8.decode(bytes)
   } catch {
     throw bad('a name or text field is not UTF-8')
   }

@@ -3,10 +3,10 @@ import { GatewayError, maxIssues, type RequestIssue } from '../../errors.ts'
 import { type FieldSource, readField } from '../../pricing/field.ts'
 import { foldKey, foldParameter, parameterReadings } from '../../pricing/look-alike.ts'
 import type { MediaType } from './media-type.ts'
+import { pricedBeside, refuseInBody, refuseInQuery } from './misplaced.ts'
 import { checkBoundary, encodeMultipart, type FormPart, parseMultipart, partText } from './multipart.ts'
-import { refuseInBody } from './others-fields-in-body.ts'
 import { shapeIssues } from './priced-shape.ts'
-import { encodeQuery, namesIn, parseQuery } from './query.ts'
+import { encodeQuery, parseQuery } from './query.ts'
 import { parseStrictJson } from './strict-json.ts'
 
 /** A request that a contract accepts: what the price is read from, and what the upstream gets. They are one value. */
@@ -69,7 +69,7 @@ export function prepare(contract: Contract, request: RequestParts): Prepared {
   const body = prepareBody(contract.body, request)
   const params = decoded(request.params)
   refuseInBody(contract, request, body.value, params)
-  const isPricedBeside = (contract.query?.priced.length ?? 0) + contract.pricedParams.length > 0
+  const isPricedBeside = pricedBeside(contract).length > 0
   return {
     fields: { body: body.value, query: query.parameters, params },
     query: query.text,
@@ -84,7 +84,7 @@ function withType(encoded: EncodedBody, mediaType: MediaType): EncodedBody {
 }
 
 function prepareQuery(contract: Contract, query: string): { text: string; parameters: ReadonlyMap<string, string> } {
-  if (query !== '') refuseOthersFields(contract, query)
+  if (query !== '') refuseInQuery(contract, query)
   if (!contract.query) return { text: query, parameters: new Map() }
   const parameters = parseQuery(query)
   const { priced } = contract.query
@@ -101,22 +101,6 @@ function prepareQuery(contract: Contract, query: string): { text: string; parame
   const checked = contract.query.check(parameters)
   if (!checked.ok) throw invalid(checked.issues)
   return { text: encodeQuery(checked.parameters), parameters: checked.parameters }
-}
-
-/**
- * Some frameworks put query, body and path into one map, where a field that the body leaves out is found in the query, or
- * one of the query counts before one of the path.
- */
-function refuseOthersFields({ body, query: known, pricedParams }: Contract, query: string): void {
-  const fields = body.kind === 'structured' ? body.priced.map(([name = '']) => name) : []
-  const priced = new Set([...fields, ...pricedParams].map(foldParameter))
-  for (const name of known ? [...known.priced, ...known.named] : []) priced.delete(foldParameter(name))
-  if (priced.size === 0) return
-  const found = namesIn(query).find((name) => parameterReadings(name).some((each) => priced.has(each)))
-  if (found === undefined) return
-  const isOfPath = pricedParams.some((name) => parameterReadings(found).includes(foldParameter(name)))
-  const place = isOfPath ? 'the path' : 'the body'
-  throw invalid([{ path: `?${found}`, message: `belongs into ${place}: the price depends on it` }])
 }
 
 interface PreparedBody {

@@ -1,4 +1,5 @@
 import { GatewayError, type RequestIssue } from '../../errors.ts'
+import { strictUtf8 } from './strict-utf8.ts'
 
 /**
  * JSON of which every reader makes the same: strict UTF-8, no duplicate keys in any spelling, no number that a double
@@ -11,7 +12,6 @@ export const maxValues = 100_000
 /** Every answer that says what is wrong inside names the keys on the way there. */
 export const maxKeyLength = 1_000
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const number = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y
 const space = /[ \t\n\r]*/y
 
@@ -19,7 +19,7 @@ const space = /[ \t\n\r]*/y
 export function parseStrictJson(bytes: Uint8Array): unknown {
   let text: string
   try {
-    text = utf8.decode(bytes)
+    text = strictUtf8.decode(bytes)
   } catch {
     throw new GatewayError('bad_json', 'the body is not UTF-8')
   }
