@@ -96,7 +96,7 @@ function checkTable(table: RateTable, at: ConfigPath, service: Service, complain
       const rows = [...tree.keys()].map((key) => key.toLowerCase())
       const values = new Set(facts.flatMap((fact) => fact.values ?? []).map(String))
       const missing = [...values].filter((value) => {
-        const alias = table.aliases.get(value.toLowerCase())?.toLowerCase()
+        const alias = table.aliases.get(value.toLowerCase())?.row.toLowerCase()
         return !rows.includes(value.toLowerCase()) && !(alias !== undefined && rows.includes(alias))
       })
       if (missing.length > 0) {

@@ -2,7 +2,15 @@ import { z } from 'zod'
 import { type Reading, readAmount, readRate } from '../pricing/amount.ts'
 import { type FieldRef, fieldName, parseField } from '../pricing/field.ts'
 import { compare, type Rational } from '../pricing/rational.ts'
-import { isRow, type QuantitySpec, type RateRow, type RateSpec, type RateTree, type Selector } from '../pricing/spec.ts'
+import {
+  type Alias,
+  isRow,
+  type QuantitySpec,
+  type RateRow,
+  type RateSpec,
+  type RateTree,
+  type Selector,
+} from '../pricing/spec.ts'
 import { nearest } from './nearest.ts'
 import { filePath } from './scalars.ts'
 
@@ -240,8 +248,8 @@ function checkDefaults(by: readonly Selector[], rows: RateTree, frame: RateFrame
   }
 }
 
-function readAliases(input: TableInput, rows: RateTree, frame: RateFrame): Map<string, string> {
-  const aliases = new Map<string, string>()
+function readAliases(input: TableInput, rows: RateTree, frame: RateFrame): Map<string, Alias> {
+  const aliases = new Map<string, Alias>()
   const names = rowNames(rows)
   for (const [alias, target] of Object.entries(input.aliases ?? {})) {
     const at = [...frame.path, 'aliases', alias]
@@ -253,7 +261,7 @@ function readAliases(input: TableInput, rows: RateTree, frame: RateFrame): Map<s
     if (aliases.has(lower)) complain(frame, at, 'is given twice: aliases are the same in any case')
     else if ([...names].some((name) => name.toLowerCase() === lower))
       complain(frame, at, 'is a row itself, so the alias would never be used')
-    aliases.set(lower, String(target))
+    aliases.set(lower, { name: alias, row: String(target) })
   }
   return aliases
 }

@@ -1,6 +1,6 @@
 import type { RequestIssue } from '../errors.ts'
-import { absentAt, type FieldSource, fieldName, readField } from './field.ts'
-import { isRow, type RateRow, type RateSpec, type RateTable, type RateTree, type Selector } from './spec.ts'
+import { absentAt, type FieldRef, type FieldSource, fieldName, readField } from './field.ts'
+import { type Alias, isRow, type RateRow, type RateSpec, type RateTable, type RateTree, type Selector } from './spec.ts'
 
 export type ChosenRate =
   | { readonly ok: true; readonly row: RateRow; readonly keys: readonly ChosenKey[] }
@@ -10,6 +10,14 @@ export type ChosenRate =
 export interface ChosenKey {
   readonly field: string
   readonly key: string
+  /** Where the request names the row in another case than the operator does. */
+  readonly spelling?: Spelling
+}
+
+/** How the operator writes what a request gives in this field. */
+export interface Spelling {
+  readonly field: FieldRef
+  readonly text: string
 }
 
 export function chooseRate(rate: RateSpec, source: FieldSource): ChosenRate {
@@ -40,11 +48,14 @@ function chooseKey(
     const [found, ...more] = readField(field, source)
     if (!found) continue
     if (more.length > 0) return { path: absentAt(field), message: 'may be given only once: it chooses the price' }
-    const key = rowKey(found.value, rows, table.aliases)
-    if (key === undefined) {
+    const named = rowNamed(found.value, rows, table.aliases)
+    const isOther = typeof found.value === 'string' && found.value !== named?.name
+    // The path is the upstream's as the buyer writes it, and its routes know one case.
+    if (named === undefined || (isOther && field.in === 'path')) {
       return { path: found.at, message: 'is not one of the values that have a price', allowed: [...rows.keys()] }
     }
-    return { field: fieldName(field), key }
+    const chosen = { field: fieldName(field), key: named.row }
+    return isOther ? { ...chosen, spelling: { field, text: named.name } } : chosen
   }
   if (selector.default === undefined) {
     return {
@@ -58,14 +69,14 @@ function chooseKey(
 }
 
 /** A row by its own name or an alias of it; numbers and text alike, in any case. */
-function rowKey(value: unknown, rows: RateTree, aliases: ReadonlyMap<string, string>): string | undefined {
+function rowNamed(value: unknown, rows: RateTree, aliases: ReadonlyMap<string, Alias>): Alias | undefined {
   if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return undefined
   const text = String(value)
-  if (rows.has(text)) return text
+  if (rows.has(text)) return { name: text, row: text }
   const lower = text.toLowerCase()
   const alias = aliases.get(lower)
-  if (alias !== undefined && rows.has(alias)) return alias
-  for (const key of rows.keys()) if (key.toLowerCase() === lower) return key
+  if (alias !== undefined && rows.has(alias.row)) return alias
+  for (const row of rows.keys()) if (row.toLowerCase() === lower) return { name: row, row }
   return undefined
 }
 

@@ -41,11 +41,18 @@ export interface RateTable {
   readonly kind: 'table'
   /** One selector a level of the table. */
   readonly by: readonly Selector[]
-  /** Lower-cased alias → row key. */
-  readonly aliases: ReadonlyMap<string, string>
+  /** By the alias in lower case. */
+  readonly aliases: ReadonlyMap<string, Alias>
   readonly rows: RateTree
   /** Every field that some row `accepts`; the other rows refuse it. */
   readonly guarded: readonly FieldRef[]
+}
+
+/** Another name of a row. */
+export interface Alias {
+  /** As the operator writes it. */
+  readonly name: string
+  readonly row: string
 }
 
 /** Takes the first of its fields that is present; a level without a default needs one. */

@@ -65,7 +65,7 @@ function anyLine(name: string): fc.Arbitrary<{ line: LineSpec; fields: Record<st
       rate: {
         kind: 'table',
         by: [{ first: [bodyField(`${name}tier`)], default: 'low' }],
-        aliases: new Map<string, string>(),
+        aliases: new Map<string, never>(),
         rows: new Map([
           ['low', low],
           ['high', high],

@@ -41,10 +41,18 @@ describe('a row of a table is chosen', () => {
     const price = { per_unit: { of: '?n', rate: { by: ':style', table: { oil: 7 } } } }
     const result = priceOf(
       written(price),
-      source(undefined, { query: new Map([['n', '2']]), params: new Map([['style', 'Oil']]) }),
+      source(undefined, { query: new Map([['n', '2']]), params: new Map([['style', 'oil']]) }),
     )
     expect(result).toMatchObject({ kind: 'priced', price: { msat: 14_000n, inputs: { ':style': 'oil' } } })
   })
+})
+
+test('a value of the path chooses only as the operator writes it: in another case it is another path', () => {
+  const price = { per_unit: { of: '?n', rate: { by: ':style', aliases: { Oel: 'oil' }, table: { oil: 7 } } } }
+  const kindOf = (style: string) =>
+    priceOf(written(price), source(undefined, { query: new Map([['n', '2']]), params: new Map([['style', style]]) }))
+      .kind
+  expect(['oil', 'Oel', 'Oil', 'oel'].map(kindOf)).toEqual(['priced', 'priced', 'invalid', 'invalid'])
 })
 
 describe('a value without a row is refused with those that have one', () => {

@@ -7,6 +7,7 @@ import { pricedBeside, refuseInBody, refuseInQuery } from './misplaced.ts'
 import { checkBoundary, encodeMultipart, type FormPart, parseMultipart, partText } from './multipart.ts'
 import { shapeIssues } from './priced-shape.ts'
 import { encodeQuery, parseQuery } from './query.ts'
+import { respell } from './respell.ts'
 import { parseStrictJson } from './strict-json.ts'
 
 /** A request that a contract accepts: what the price is read from, and what the upstream gets. They are one value. */
@@ -60,7 +61,7 @@ export function checkMediaType(contract: BodyContract, mediaType: MediaType): vo
 }
 
 /**
- * Validates a request under a contract and fills in its defaults.
+ * Validates a request under a contract, fills in its defaults, and writes the names of rows as the operator does.
  * @throws GatewayError `unsupported_media_type`, `bad_json`, `bad_multipart`, `bad_body`, `invalid_request`
  */
 export function prepare(contract: Contract, request: RequestParts): Prepared {
@@ -70,9 +71,10 @@ export function prepare(contract: Contract, request: RequestParts): Prepared {
   const params = decoded(request.params)
   refuseInBody(contract, request, body.value, params)
   const isPricedBeside = pricedBeside(contract).length > 0
+  const fields = respell(contract, { body: body.value, query: query.parameters, params })
   return {
-    fields: { body: body.value, query: query.parameters, params },
-    query: query.text,
+    fields,
+    query: fields.query === query.parameters ? query.text : encodeQuery(fields.query),
     encodeBody: isPricedBeside ? () => withType(body.encode(), request.mediaType) : body.encode,
   }
 }
@@ -164,13 +166,17 @@ function asTextOf(part: FormPart, { priced }: Structured): FormPart {
 
 const jsonInUtf8 = /^application\/(?:[a-z0-9.-]+\+)?json(?:[ \t]*;[ \t]*charset="?utf-?8"?)?$/i
 
-/** The parts that were kept, then the text fields that the schema filled in. */
+/** The parts that were kept, with the text that was priced, then the text fields that the schema filled in. */
 function encodeForm(
   parts: readonly FormPart[],
   given: ReadonlySet<string>,
   value: Record<string, unknown>,
 ): EncodedBody {
-  const kept = parts.filter((part) => value[part.name] !== undefined)
+  const kept = parts.flatMap((part) => {
+    const text = value[part.name]
+    if (text === undefined) return []
+    return typeof text === 'string' ? { ...part, content: Buffer.from(text) } : part
+  })
   const filledIn = Object.entries(value).flatMap(([name, added]): FormPart[] =>
     given.has(name) ? [] : [{ name, filename: undefined, contentType: undefined, content: Buffer.from(String(added)) }],
   )
