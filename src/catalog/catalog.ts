@@ -25,6 +25,11 @@ export class Catalog {
     return this.#byName.get(name)
   }
 
+  /** What is sold in the midst of the paths that a route takes: it answers 404 to every spelling of theirs. */
+  soldAmong(service: Service): readonly Service[] {
+    return this.#sideDoors.soldAmong(service)
+  }
+
   match(method: string, target: RouteTarget): Match {
     const allow = new Set<string>()
     for (const service of this.services) {

@@ -91,7 +91,8 @@ export function containsPath(outer: Pattern, inner: Pattern): boolean {
   return outer.rest ? more > 0 || inner.rest : more === 0 && !inner.rest
 }
 
-function overlapsPath(a: Pattern, b: Pattern): boolean {
+/** True when some path is one of both. */
+export function overlapsPath(a: Pattern, b: Pattern): boolean {
   const shared = Math.min(a.segments.length, b.segments.length)
   for (let index = 0; index < shared; index++) {
     const [left, right] = [a.segments[index], b.segments[index]]

@@ -1,6 +1,6 @@
 import { parsePattern } from '../config/service-key.ts'
 import { foldCase, foldPath } from '../pricing/look-alike.ts'
-import { containsPath, matchPath, type RouteTarget } from './route.ts'
+import { containsPath, matchPath, overlapsPath, type RouteTarget } from './route.ts'
 import type { Service } from './service.ts'
 
 /**
@@ -40,6 +40,17 @@ export class SideDoors {
       if (!isExact && !folded.some((each) => matchPath(pattern, each))) return false
       return through.config.key.rest || !isExact
     })
+  }
+
+  /** What is sold in the midst of the paths that `through` takes: a spelling of its path is not found there. */
+  soldAmong(through: Service): readonly Service[] {
+    const taken = foldPattern(upstreamPattern(through))
+    const onlyReads = through.contract.route.methods.every(isReading)
+    return (this.#guarded.get(through) ?? [])
+      .filter(({ service, folded }) => {
+        return overlapsPath(taken, folded) && !(onlyReads && !service.contract.route.methods.some(isReading))
+      })
+      .map(({ service }) => service)
   }
 }
 

@@ -12,7 +12,7 @@ import { loadOrExplain } from './load-or-explain.ts'
 export function check(args: string[]): Promise<ExitCode> {
   const { values } = parseArgs({ args, options: { config: { type: 'string', short: 'c' }, json: { type: 'boolean' } } })
   const { config, catalog } = loadOrExplain(values.config ?? 'gateway.yaml', process.env)
-  const services = catalog.services.map(describe)
+  const services = catalog.services.map((service) => describe(service, catalog.soldAmong(service)))
   if (values.json) {
     console.log(JSON.stringify({ file: config.file, services }, undefined, 2))
     return Promise.resolve(exitCodes.ok)
@@ -21,6 +21,7 @@ export function check(args: string[]): Promise<ExitCode> {
   for (const service of services) {
     console.log(`${service.methods.join(',')} ${service.host ?? ''}${service.path}  →  ${service.upstream}`)
     console.log(`  ${service.name}: ${service.price}`)
+    if (service.notFoundFor) console.log(`  404 for every other spelling of: ${service.notFoundFor.join(', ')}`)
     for (const example of service.examples) {
       console.log(`  example${example.title === undefined ? '' : ` “${example.title}”`}: ${example.price}`)
       for (const line of example.lines) console.log(`    ${line}`)
@@ -30,7 +31,7 @@ export function check(args: string[]): Promise<ExitCode> {
   return Promise.resolve(exitCodes.ok)
 }
 
-function describe(service: Service) {
+function describe(service: Service, soldAmong: readonly Service[]) {
   const { config, contract, name } = service
   return {
     name,
@@ -40,6 +41,7 @@ function describe(service: Service) {
     path: config.key.path,
     upstream: `${config.upstream.origin}${config.upstream.path ?? config.key.path}`,
     price: contract.price === 'free' ? 'free' : priceRange(contract.price),
+    ...(soldAmong.length > 0 && { notFoundFor: soldAmong.map((each) => each.name) }),
     examples: config.examples.flatMap((example) => {
       const priced = priceExample(service, example)
       return priced === 'free' || Array.isArray(priced) ? [] : [describeExample(priced)]

@@ -84,6 +84,41 @@ GET,HEAD /files/*  →  http://127.0.0.1:9001/files/*
     })
   })
 
+  test('names what a route that takes many paths leaves to others', async () => {
+    using directory = temporaryDirectory()
+    const file = join(directory.path, 'gateway.yaml')
+    const upstream = 'upstream: "http://127.0.0.1:9001"'
+    writeFileSync(
+      file,
+      `
+services:
+  POST /v1/images: { name: images, ${upstream}, price: { flat: 9 } }
+  GET /v2/report: { name: report, ${upstream}, price: { flat: 9 } }
+  /v1/*: { name: rest, ${upstream}, price: free }
+  GET /v1/docs/*: { name: docs, ${upstream}, price: free }
+  GET /v2/:page: { name: site, ${upstream}, price: { flat: 1 } }
+  GET /v1/images: { name: shown, upstream: "http://127.0.0.1:9002/v1/images", price: { flat: 9 } }
+`,
+    )
+    const { stdout, stderr } = await turnpike(['check', '-c', file])
+    expect(stderr).toBe('')
+    const told = stdout.split('\n\n').map((block) => [block.match(/^ {2}(\w+):/m)?.[1], block.match(/404 .*/)?.[0]])
+    expect(Object.fromEntries(told)).toMatchObject({
+      rest: '404 for every other spelling of: images',
+      site: '404 for every other spelling of: report',
+      images: undefined,
+      docs: undefined,
+      shown: undefined,
+    })
+    const { services } = JSON.parse((await turnpike(['check', '-c', file, '--json'])).stdout) as {
+      services: { name: string; notFoundFor?: string[] }[]
+    }
+    expect(services.flatMap(({ name, notFoundFor }) => (notFoundFor ? [[name, ...notFoundFor]] : []))).toEqual([
+      ['rest', 'images'],
+      ['site', 'report'],
+    ])
+  })
+
   test('every problem of a bad file goes to standard error, with its place', async () => {
     using directory = temporaryDirectory()
     writeFileSync(join(directory.path, 'bad.yaml'), bad)
