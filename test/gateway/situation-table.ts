@@ -147,6 +147,7 @@ export function inputOf(cell: Cell, overrides: Partial<SituationInput> = {}): Si
     mismatchWindowMs: 20 * minute,
     wantsNew: false,
     nowMs: now,
+    arrivedAtMs: overrides.nowMs ?? now,
     ...overrides,
   }
 }

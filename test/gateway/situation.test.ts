@@ -29,8 +29,8 @@ describe('the first claim', () => {
     [-1, { kind: 'claim' }],
     [0, { kind: 'challenge', code: 'token_expired' }],
   ] as const)('%i ms from the minted expiry', ([afterMs, expected]) => {
-    const input = makeInput()
-    expect(situationOf({ ...input, nowMs: input.mintedExpiry * second + afterMs })).toEqual(expected)
+    const nowMs = makeInput().mintedExpiry * second + afterMs
+    expect(situationOf(makeInput({ nowMs }))).toEqual(expected)
   })
 })
 

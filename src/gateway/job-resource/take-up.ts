@@ -69,6 +69,7 @@ async function look(gateway: Gateway, token: GenuineToken): Promise<JobView> {
     mintedExpiry: token.terms.validUntil,
     mismatchWindowMs: gateway.settings.invoiceExpiryMs + mismatchGraceMs,
     wantsNew: false,
+    arrivedAtMs: nowMs,
     nowMs,
   })
   const running = run !== undefined && record.job.state === 'running'

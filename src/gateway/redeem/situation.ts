@@ -35,13 +35,13 @@ export interface SituationInput {
   readonly mismatchWindowMs: number
   /** The buyer asks for a new purchase of the same thing. */
   readonly wantsNew: boolean
-  /** What the times of the token are held against; `nowMs` where it has not waited since it came. */
-  readonly arrivedAtMs?: number
+  /** What the times of the token are held against: it may have waited since. */
+  readonly arrivedAtMs: number
   readonly nowMs: number
 }
 
 export function situationOf(input: SituationInput): Situation {
-  const { record, same, nowMs, arrivedAtMs = nowMs } = input
+  const { record, same, arrivedAtMs } = input
   if (!record) {
     if (same) return arrivedAtMs < input.mintedExpiry * 1000 ? { kind: 'claim' } : challenge('token_expired')
     return mismatch(input.mintedAt * 1000, input)
@@ -74,7 +74,7 @@ export function honouredUntilMs(record: PaymentRecord): number {
   return Math.max(record.mintedExpiry * 1000, record.job.keepUntilMs ?? 0)
 }
 
-function sameRequest(record: PaymentRecord, { nowMs, arrivedAtMs = nowMs, wantsNew }: SituationInput): Situation {
+function sameRequest(record: PaymentRecord, { nowMs, arrivedAtMs, wantsNew }: SituationInput): Situation {
   const { job } = record
   const over = arrivedAtMs >= honouredUntilMs(record)
   const kept = !job.pruned && arrivedAtMs < (job.keepUntilMs ?? 0)
@@ -111,8 +111,7 @@ function otherRequest(record: PaymentRecord, input: SituationInput): Situation {
     case 'refused':
     case 'given_up':
       if (job.shown || job.rebound) return challenge('token_for_other_request')
-      if ((input.arrivedAtMs ?? input.nowMs) >= honouredUntilMs(record))
-        return { kind: 'error', code: 'refund_due', reference: job.id }
+      if (input.arrivedAtMs >= honouredUntilMs(record)) return { kind: 'error', code: 'refund_due', reference: job.id }
       return { kind: 'rebind' }
   }
 }
