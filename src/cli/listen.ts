@@ -6,6 +6,7 @@ import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import type { Config } from '../config/config.ts'
 import type { ListenAddress } from '../config/scalars.ts'
 import type { Connections } from '../gateway/limits/connections.ts'
+import { acceptFrom } from './acceptors.ts'
 import { CommandError, exitCodes } from './exit-codes.ts'
 import { readTlsFiles, watchTlsFiles } from './tls-files.ts'
 
@@ -130,14 +131,13 @@ export async function listen({
     })
   }
   server.on('clientError', (error, socket) => refuseUnreadable(error, socket, lastAnswers.get(socket)))
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error)))
-    server.listen(address.port, address.host, resolve)
+  const stopAccepting = await acceptFrom(server, address).catch((error: NodeJS.ErrnoException) => {
+    throw listenError(address, error)
   })
   const drain = (): Promise<void> => {
     // Only a head that was not sent can still say so.
     for (const outgoing of open) outgoing.shouldKeepAlive = false
-    return (draining ??= close(server, upgraded))
+    return (draining ??= close(server, stopAccepting, upgraded))
   }
   const bound = server.address() as AddressInfo
   const watched = secure && tls && watchTlsFiles(tls, (files) => secure.setSecureContext(files), onTlsChange)
@@ -244,13 +244,12 @@ function listenError({ host, port }: ListenAddress, error: NodeJS.ErrnoException
 }
 
 /** Stops accepting and resolves when the last connection is closed; an open WebSocket has no end to wait for. */
-function close(server: Server, upgraded: ReadonlySet<Duplex>): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve())
-    for (const socket of upgraded) socket.destroy()
-    // A drained connection would stay open for its keep-alive time.
-    const timer = setInterval(() => server.closeIdleConnections(), 200)
-    server.once('close', () => clearInterval(timer))
-    server.closeIdleConnections()
-  })
+async function close(server: Server, stopAccepting: () => Promise<void>, upgraded: ReadonlySet<Duplex>): Promise<void> {
+  const closed = stopAccepting()
+  for (const socket of upgraded) socket.destroy()
+  // A drained connection would stay open for its keep-alive time.
+  const timer = setInterval(() => server.closeIdleConnections(), 200)
+  server.closeIdleConnections()
+  await closed
+  clearInterval(timer)
 }
