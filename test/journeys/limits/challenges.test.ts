@@ -147,7 +147,7 @@ describe('a client that asks for challenges and does not pay', () => {
 })
 
 describe('requests to one service', () => {
-  test('are limited by token: 429 says that the payment is unspent, and it is', async () => {
+  test('are limited by token: 429 says what the payment is, and takes nothing of it', async () => {
     await using shared = await open('', ['rate_limits: { per_token: 2/m }'])
     const { gateway, upstream, clock } = shared
     const first = await payFor(gateway, from(here, aRequest))
@@ -156,6 +156,7 @@ describe('requests to one service', () => {
     for (let count = 0; count < 3; count++)
       statuses.push((await send(gateway, from(here, paid(aRequest, first)))).status)
     expect(statuses).toEqual([200, 200, 429])
+    expect((await send(gateway, from(here, paid(aRequest, first)))).headers['l402-payment']).toBe('spent')
     expect((await send(gateway, from(here, paid(aRequest, other)))).status).toBe(200)
     expect(upstream.calls).toHaveLength(2)
     clock.advance(30_000)
