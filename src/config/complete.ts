@@ -93,7 +93,10 @@ function checkListeners({ listen, admin, health }: TopInput, onProblem: OnProble
   if (health && areOne(listen, health.listen))
     onProblem(['health', 'listen'], 'is where buyers connect (`listen`); give one of them another port')
   if (health && areOne(admin.listen, health.listen))
-    onProblem(['health', 'listen'], 'is where the operator’s listener is (`admin.listen`); give one of them another port')
+    onProblem(
+      ['health', 'listen'],
+      'is where the operator’s listener is (`admin.listen`); give one of them another port',
+    )
 }
 
 type Address = TopInput['listen']
