@@ -3,13 +3,13 @@ import type { Duplex } from 'node:stream'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono, type Context as HonoContext } from 'hono'
 import type { Context } from './context.ts'
-import { GatewayError } from './errors.ts'
+import { errorCatalogue, GatewayError } from './errors.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { handle } from './gateway/handle.ts'
 import { clientAddress, isOwnMachine } from './gateway/limits/client-address.ts'
 import { delayRefusal } from './gateway/limits/slow-refusal.ts'
 import { observe } from './gateway/observe.ts'
-import { ownHeaders, problemOf, sendProblem } from './gateway/respond.ts'
+import { corsHeaders, type MoneyWord, ownHeaders, problemOf, sendProblem } from './gateway/respond.ts'
 import { RequestScope } from './gateway/scope.ts'
 import { handleUpgrade, refuseUpgrade } from './gateway/upgrade.ts'
 import { createSiteApp, type SiteEnvironment } from './site/site-app.ts'
@@ -94,14 +94,21 @@ async function answer(
   else if (!outgoing.destroyed) sendProblem(incoming, outgoing, scope, gateway, error)
 }
 
+/** Nothing is known of any payment yet; whoever brings one is to come again with it. */
 function notReady(c: C): Response {
-  const body = {
-    title: 'The gateway is not ready',
-    status: 503,
-    code: 'not_ready',
-    payment: { status: 'unspent', action: 'retry_same_token' },
-  }
-  return c.json(body, 503, { ...ownHeaders, 'retry-after': '1', 'cache-control': 'no-store' })
+  const payment: MoneyWord =
+    c.env.incoming.headers.authorization === undefined
+      ? { status: 'not-charged', action: 'none' }
+      : { status: 'unspent', action: 'retry_same_token' }
+  const { status, title } = errorCatalogue.not_ready
+  const body = { title, status, code: 'not_ready', payment, retryAfterSeconds: 1 }
+  return c.json(body, 503, {
+    ...ownHeaders,
+    ...corsHeaders,
+    'retry-after': '1',
+    'cache-control': 'no-store',
+    'l402-payment': payment.status,
+  })
 }
 
 /** 22 characters, unique for any practical purpose. */

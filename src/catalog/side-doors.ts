@@ -1,3 +1,4 @@
+import { isLoopback } from '../config/scalars.ts'
 import { parsePattern } from '../config/service-key.ts'
 import { foldCase, foldPath } from '../pricing/look-alike.ts'
 import { containsPath, matchPath, overlapsPath, type RouteTarget } from './route.ts'
@@ -87,7 +88,13 @@ const formatName = /\.[a-z][^./]*$/i
 /** The host that a client names is no difference: an upstream is told its own, or the one of the configuration. */
 function isSameServer(a: UpstreamConfig, b: UpstreamConfig): boolean {
   const [one, other] = [a.headers.host, b.headers.host]
-  return a.origin === b.origin && (one === undefined || other === undefined || one === other)
+  return serverOf(a.origin) === serverOf(b.origin) && (one === undefined || other === undefined || one === other)
+}
+
+/** A server of this machine listens under more than one of its names. */
+function serverOf(origin: string): string {
+  const { protocol, hostname, port } = new URL(origin)
+  return isLoopback(hostname.replace(/^\[|\]$/g, '')) ? `${protocol}//localhost:${port}` : origin
 }
 
 type UpstreamConfig = Service['config']['upstream']

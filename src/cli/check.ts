@@ -21,6 +21,10 @@ export function check(args: string[]): Promise<ExitCode> {
   for (const service of services) {
     console.log(`${service.methods.join(',')} ${service.host ?? ''}${service.path}  →  ${service.upstream}`)
     console.log(`  ${service.name}: ${service.price}`)
+    if (service.host !== undefined && looksLikeAPath(service.host))
+      console.log(
+        `  only for requests to the host ${service.host}; for a path of every host write \`/${service.host}/…\``,
+      )
     if (service.notFoundFor) console.log(`  404 for every other spelling of: ${service.notFoundFor.join(', ')}`)
     for (const example of service.examples) {
       console.log(`  example${example.title === undefined ? '' : ` “${example.title}”`}: ${example.price}`)
@@ -48,6 +52,9 @@ function describe(service: Service, soldAmong: readonly Service[]) {
     }),
   }
 }
+
+/** A path that lacks the slash at its beginning names a host. */
+const looksLikeAPath = (host: string): boolean => !/[.:]/.test(host) && host !== 'localhost'
 
 const describeExample = ({ example, price }: PricedExample) => ({
   title: example.title,

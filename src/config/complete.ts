@@ -23,6 +23,7 @@ export function complete(input: TopInput, parsed: readonly ServiceConfig[], fram
   const { onProblem, broken } = frame
   const services = shareLimits(parsed, input.defaults, onProblem)
   checkAdmin(input, onProblem)
+  checkListeners(input, onProblem)
   checkTimeouts(input.defaults.timeout, input.defaults.timeout, ['defaults', 'timeout'], onProblem)
   if (input.lightning.invoice_expiry < 1000)
     onProblem(['lightning', 'invoice_expiry'], 'is below a second, which no invoice can say; write for example `10m`')
@@ -85,6 +86,26 @@ function checkAdmin({ admin }: TopInput, onProblem: OnProblem): void {
     'can be reached from other machines, so `token_file` is needed beside it: whoever gets there can spend and read',
   )
 }
+
+function checkListeners({ listen, admin, health }: TopInput, onProblem: OnProblem): void {
+  if (areOne(listen, admin.listen))
+    onProblem(['listen'], 'is where the operator’s listener is (`admin.listen`); give one of them another port')
+  if (health && areOne(listen, health.listen))
+    onProblem(['health', 'listen'], 'is where buyers connect (`listen`); give one of them another port')
+  if (health && areOne(admin.listen, health.listen))
+    onProblem(
+      ['health', 'listen'],
+      'is where the operator’s listener is (`admin.listen`); give one of them another port',
+    )
+}
+
+type Address = TopInput['listen']
+
+/** Port 0 is another one each time; a listener on every address takes the port of them all. */
+const areOne = (one: Address, other: Address): boolean =>
+  one.port === other.port && one.port !== 0 && (one.host === other.host || [one, other].some(isEveryAddress))
+
+const isEveryAddress = ({ host }: Address): boolean => host === '0.0.0.0' || host === '::'
 
 /** How long a buyer may take to come back after a failure. */
 const retryWindowMs = 10 * 60_000

@@ -11,6 +11,7 @@ import { mustBeDeliverable } from './deliverable.ts'
 import { forwardFree } from './forward-free.ts'
 import type { Gateway } from './gateway.ts'
 import { offerHeld } from './hold/offer-held.ts'
+import { withStanding } from './job-resource/before-the-ledger.ts'
 import { limitChallenges, limitRequests, limitUnpaidBytes } from './limits/client-limits.ts'
 import { paidBody } from './limits/paid-body.ts'
 import { judgeUnpaid } from './limits/turnstile.ts'
@@ -56,12 +57,7 @@ export async function handle(
   scope.service = service.name
   scope.priced = true
   scope.aboutPayment = owner !== undefined
-  limitRequests(gateway, scope, service, owner?.token)
-  const limits = limitsOf(owner, service)
-  const allowance = owner
-    ? paidBody(gateway, outgoing, service, owner.token, limits.maxBytes)
-    : unpaidBody(gateway, outgoing, scope, service)
-  const request = await readRequest(scope, incoming, target, { ...limits, allowance, turns: gateway.use.reading })
+  const request = await receive(gateway, incoming, outgoing, scope, { target, owner, service })
   const reason = owner
     ? await spend(gateway, incoming, outgoing, scope, { ...owner, arrivedAtMs, undecided }, request)
     : reasonOf(verdict)
@@ -70,6 +66,32 @@ export async function handle(
   scope.aboutPayment = false
   if (owner) limitUnpaidBytes(gateway, scope, service, request.parts.body.length)
   await sell(gateway, incoming, outgoing, scope, today, request, reason)
+}
+
+interface Receipt {
+  readonly target: Target
+  readonly owner: Owner | undefined
+  readonly service: Service
+}
+
+/** Takes the whole request within its limits; what it refuses says of a payment that came with it how that stands. */
+async function receive(
+  gateway: Gateway,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  scope: RequestScope,
+  { target, owner, service }: Receipt,
+): Promise<WholeRequest> {
+  try {
+    limitRequests(gateway, scope, service, owner?.token)
+    const limits = limitsOf(owner, service)
+    const allowance = owner
+      ? paidBody(gateway, outgoing, service, owner.token, limits.maxBytes)
+      : unpaidBody(gateway, outgoing, scope, service)
+    return await readRequest(scope, incoming, target, { ...limits, allowance, turns: gateway.use.reading })
+  } catch (thrown) {
+    throw owner ? await withStanding(gateway, owner.token, thrown) : thrown
+  }
 }
 
 /** Why a challenge is the answer. */

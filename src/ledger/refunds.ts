@@ -4,7 +4,7 @@ import type { JobRecord, PaymentRecord } from '../ports/ledger.ts'
  * Why a payment is owed back:
  * - `given_up`: its service failed too often;
  * - `refused`: the service refused its request, and it may not or can no longer be used for another one;
- * - `expired_unspent`: it failed and was not tried again while it was honoured;
+ * - `expired_unspent`: it failed or was turned away, and was not tried again while it was honoured;
  * - `terms_unreadable`: what was sold cannot be made any more;
  * - `revoked`: the operator withdrew it before its result was handed over;
  * - `restored`: the ledger was restored from a backup, and whether it was spent since is not known.

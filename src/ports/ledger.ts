@@ -246,15 +246,9 @@ export interface Ledger extends AsyncDisposable {
    * it comes.
    */
   revoke(paymentHash: string, nowMs: number): Promise<OperatorOutcome>
-  /**
-   * Notes that the money was given back: the payment is worth nothing from then on. `standing` while a run is under
-   * way, and when a result is stored that the buyer has or can still get.
-   */
+  /** Notes that the money was given back, for good. `standing` while a run is under way, and when a result is stored. */
   closeRefund(paymentHash: string, note: string, nowMs: number): Promise<OperatorOutcome>
-  /**
-   * Gives a payment without a result new attempts for its request, at once, and honours it until then. `standing` where
-   * it was withdrawn, runs, or is spent.
-   */
+  /** Gives a payment new attempts for its request, at once, until then. `standing` where it was withdrawn, runs, or is spent. */
   reopen(paymentHash: string, nowMs: number, honouredUntilMs: number): Promise<OperatorOutcome>
   /**
    * Notes that a payment cannot be honoured now, so that it is known to be owed; where it was never claimed it gets its
@@ -262,6 +256,11 @@ export interface Ledger extends AsyncDisposable {
    * @returns undefined when the token has expired unclaimed
    */
   owe(request: ClaimRequest): Promise<PaymentRecord | undefined>
+  /**
+   * Notes that a payment came in time and no run could begin: it gets its row, `retryable` with this error code, before
+   * its first epoch, and is honoured like one whose run failed. Nothing is noted where it has one, or was over.
+   */
+  turnAway(request: ClaimRequest, code: string): Promise<void>
   /** @param reference a payment hash (64 hex digits) or a job's id (32), the reference that buyers are shown */
   find(reference: string): Promise<PaymentRecord | undefined>
   /** Notes the first delivery. May be delayed and grouped; not awaited by a delivery. */
@@ -273,8 +272,8 @@ export interface Ledger extends AsyncDisposable {
   frames(paymentHash: string, epoch: number, fromSeq: number, maxBytes: number): Promise<Frame[]>
   /**
    * Forgets what is over: frames past their keeping, captured rows no longer honoured, and invoices that are needed no
-   * more. Advances no faster than
-   * `monotonicMs`, whatever the clock says, and no claim is taken at or below the highest expiry that was forgotten.
+   * more. Advances no faster than `monotonicMs`, whatever the clock says, and no claim is taken at or below the highest
+   * expiry that was forgotten.
    * @returns how many rows of any kind went; call again while it is above 0
    */
   prune(nowMs: number, monotonicMs: number): Promise<number>

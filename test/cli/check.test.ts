@@ -119,6 +119,17 @@ services:
     ])
   })
 
+  test('says of a key that lacks the slash of its path for whom it is', async () => {
+    using directory = temporaryDirectory()
+    const file = join(directory.path, 'gateway.yaml')
+    const sold = '{ upstream: "http://127.0.0.1:9001", price: { flat: 9 } }'
+    writeFileSync(file, `services:\n  v1/images: ${sold}\n  POST api.example.com/songs: ${sold}\n  /talks: ${sold}\n`)
+    const { stdout } = await turnpike(['check', '-c', file])
+    const [images, songs, talks] = stdout.split('\n\n').slice(1)
+    expect(images).toContain('only for requests to the host v1; for a path of every host write `/v1/…`')
+    expect([songs, talks].join()).not.toContain('only for')
+  })
+
   test('every problem of a bad file goes to standard error, with its place', async () => {
     using directory = temporaryDirectory()
     writeFileSync(join(directory.path, 'bad.yaml'), bad)

@@ -57,3 +57,21 @@ describe('a route that takes many paths beside a dearer one', () => {
     expect((await payFor(gateway, { method, path })).amountMsat).toBe(amountMsat)
   })
 })
+
+test('a free route that calls the same server by another of its names on this machine does not lead to what is sold', async () => {
+  await using upstream = await openUpstream()
+  const { port } = new URL(upstream.url)
+  const text = `
+services:
+  POST /v1/images: { name: images, upstream: "http://127.0.0.1:${port}", price: { flat: 9 } }
+  /v1/*: { name: rest, upstream: "http://localhost:${port}", price: free }
+`
+  await using gateway = await openGateway({ config: text, logLevel: 'silent' })
+  using client = new LineClient(gateway.url)
+  const host = new URL(gateway.url).host
+  for (const path of ['/v1/Images', '/v1/images/']) {
+    const { status } = await client.send(`POST ${path} HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 0\r\n\r\n`)
+    expect([path, status]).toEqual([path, 404])
+  }
+  expect(upstream.calls).toEqual([])
+})

@@ -139,7 +139,7 @@ describe('an upstream that failed too often', () => {
     const answer = await send(gateway, paid(sale, payment))
     expect([answer.status, answer.headers['l402-payment']]).toEqual([503, 'unspent'])
     expect(upstream.calls).toHaveLength(calls)
-    expect(await rowIn(gateway, payment)).toBeUndefined()
+    expect(await rowIn(gateway, payment)).toMatchObject({ job: { state: 'retryable', epoch: 0, attempts: 0 } })
   })
 
   test('does not keep anybody from what is stored', async () => {

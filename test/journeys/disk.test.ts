@@ -60,7 +60,7 @@ describe('a disk that is short', () => {
     expect([refused.status, refused.json().code]).toEqual([503, 'disk_short'])
     expect(refused.headers).toMatchObject({ 'l402-payment': 'unspent', 'retry-after': '30' })
     expect(refused.json().payment).toEqual({ status: 'unspent', action: 'retry_same_token' })
-    expect(await rowIn(gateway, payment)).toBeUndefined()
+    expect(await rowIn(gateway, payment)).toMatchObject({ job: { state: 'retryable', epoch: 0, attempts: 0 } })
     expect(upstream.calls).toHaveLength(0)
     expect(gateway.log.filter((line) => line.includes('"status":503,"code":"disk_short"'))).toHaveLength(2)
 

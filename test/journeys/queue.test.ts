@@ -122,7 +122,7 @@ describe('a queue that is full', () => {
     expect(refused.headers['l402-payment']).toBe('unspent')
     expect(Number(refused.headers['retry-after'])).toBeGreaterThanOrEqual(1)
     expect(refused.json().payment).toEqual({ status: 'unspent', action: 'retry_same_token' })
-    expect(await rowIn(gateway, late)).toBeUndefined()
+    expect(await rowIn(gateway, late)).toMatchObject({ job: { state: 'retryable', epoch: 0, attempts: 0 } })
     const asked = gateway.wallet.asked.length
     const unsold = await send(gateway, requestNumber(9))
     expect([unsold.status, unsold.json().code, unsold.headers['l402-payment']]).toEqual([

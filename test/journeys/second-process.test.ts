@@ -70,10 +70,14 @@ describe('a second process on the same data', () => {
     await using first = await startServe(one)
     const payment = await payFor(first, aRequest)
     await using second = await startServe(two, { waits: true })
-    for (const request of [aRequest, paid(aRequest, payment)]) {
+    for (const [request, status, action] of [
+      [aRequest, 'not-charged', 'none'],
+      [paid(aRequest, payment), 'unspent', 'retry_same_token'],
+    ] as const) {
       const answer = await send(second, request)
       expect([answer.status, answer.json().code]).toEqual([503, 'not_ready'])
-      expect(answer.headers).toMatchObject({ 'retry-after': '1', 'cache-control': 'no-store' })
+      expect(answer.headers).toMatchObject({ 'retry-after': '1', 'cache-control': 'no-store', 'l402-payment': status })
+      expect(answer.json().payment).toEqual({ status, action })
       expect(answer.headers['www-authenticate']).toBeUndefined()
     }
     const probe = await fetch(`${two.adminUrl}/readyz`)

@@ -37,7 +37,7 @@ export async function openOwing(answer: Answer, lines: readonly string[] = ['att
 }
 
 /** What is owed or was, which the list of payments calls by the same name. */
-function dueIn(dataDir: string, nowMs: number): Refund[] {
+export function dueIn(dataDir: string, nowMs: number): Refund[] {
   const refunds = readRefunds(dataDir, nowMs)
   using reports = openReports(dataDir)
   const listed = reports?.payments(0, nowMs, ['refundable'], 100).map(({ reference }) => reference)

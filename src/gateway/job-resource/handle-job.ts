@@ -9,6 +9,7 @@ import { headerLines } from '../request/headers.ts'
 import { type Preferences, readPreferences } from '../request/prefer.ts'
 import type { RequestScope } from '../scope.ts'
 import { sendDocument } from './accepted.ts'
+import { withStanding } from './before-the-ledger.ts'
 import { sendResult } from './result.ts'
 import { describeJob } from './status.ts'
 import { type JobView, takeUp } from './take-up.ts'
@@ -43,7 +44,11 @@ export async function handleJob(
   scope.aboutPayment = true
   scope.service = record.service
   const service = gateway.catalog().byName(record.service)
-  if (service) limitRequests(gateway, scope, service, token)
+  try {
+    if (service) limitRequests(gateway, scope, service, token)
+  } catch (thrown) {
+    throw await withStanding(gateway, token, thrown)
+  }
   const preferences = readPreferences(headerLines(incoming, 'prefer'))
   const view = await lookAt(gateway, outgoing, scope, { token, preferences, mayRun: method === 'GET' })
   if (result !== undefined) return await sendResult(gateway, incoming, outgoing, scope, token, view)

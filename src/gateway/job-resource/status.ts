@@ -46,9 +46,8 @@ const longestPauseMs = 30_000
 
 export function describeJob(settings: GatewaySettings, facts: StatusFacts): JobDocument {
   const { job, service, createdAtMs } = facts.record
-  const { state, money, action, code, retryAfterMs } = standingOf(facts)
+  const { state, code, retryAfterMs } = standingOf(facts)
   const over = state !== 'running' && state !== 'queued'
-  const refers = money === 'refundable'
   const self = jobPath(settings, job.id)
   return {
     id: job.id,
@@ -58,7 +57,7 @@ export function describeJob(settings: GatewaySettings, facts: StatusFacts): JobD
     ...(over && job.finishedAtMs !== undefined && { finishedAt: isoTime(job.finishedAtMs) }),
     ...(state === 'succeeded' && job.keepUntilMs !== undefined && { expiresAt: isoTime(job.keepUntilMs) }),
     runs: job.epoch,
-    payment: { status: money, action, ...(refers && { reference: job.id }) },
+    payment: moneyOfJob(facts),
     ...(code !== undefined && { error: { code, title: errorCatalogue[code].title } }),
     ...(retryAfterMs !== undefined && { retryAfterSeconds: Math.max(1, Math.ceil(retryAfterMs / 1000)) }),
     links: { self, result: `${self}/result` },
@@ -72,6 +71,12 @@ export const jobPath = (settings: Pick<GatewaySettings, 'sitePrefix'>, jobId: st
 /** The longer it has taken, the longer it may take: a tenth of that, within limits. */
 export const pauseMs = ({ createdAtMs }: PaymentRecord, nowMs: number): number =>
   Math.min(longestPauseMs, Math.max(1000, (nowMs - createdAtMs) / 10))
+
+/** The word on its money alone. */
+export function moneyOfJob(facts: StatusFacts): JobDocument['payment'] {
+  const { money, action } = standingOf(facts)
+  return { status: money, action, ...(money === 'refundable' && { reference: facts.record.job.id }) }
+}
 
 function standingOf({ record, situation, running, canGoOn, nowMs }: StatusFacts): Standing {
   const { job } = record
@@ -101,8 +106,10 @@ function standingOf({ record, situation, running, canGoOn, nowMs }: StatusFacts)
   }
 }
 
-function troubled({ code, retryAfterMs }: Extract<Situation, { kind: 'error' }>, canGoOn: boolean): Standing {
-  const { money, action } = errorCatalogue[code]
+function troubled(situation: Extract<Situation, { kind: 'error' }>, canGoOn: boolean): Standing {
+  const { code, retryAfterMs } = situation
+  const { money, action }: Pick<Standing, 'money' | 'action'> =
+    situation.money === undefined ? errorCatalogue[code] : { money: situation.money, action: 'none' }
   if (retryAfterMs !== undefined)
     return canGoOn
       ? { state: 'queued', money, action, code, retryAfterMs }

@@ -4,7 +4,7 @@ import { reach } from '../../failpoints.ts'
 import { isBoundTo } from '../../l402/caveats.ts'
 import type { GenuineToken } from '../../l402/token.ts'
 import type { CallHealth } from '../../ports/guard.ts'
-import type { ClaimRequest, PaymentRecord } from '../../ports/ledger.ts'
+import { type ClaimRequest, LedgerError, type PaymentRecord } from '../../ports/ledger.ts'
 import { type Gateway, mismatchGraceMs } from '../gateway.ts'
 import { giveBackChallenges } from '../limits/client-limits.ts'
 import { admit, type Waiting } from './admit.ts'
@@ -72,7 +72,10 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
     if ('challenge' in offer) return { kind: 'challenge', code: offer.challenge }
     const admission = await admit(gateway, paymentHash, offer.serving, redemption.waiting)
     if (admission === 'look_again') continue
-    if (admission instanceof GatewayError) throw admission
+    if (admission instanceof GatewayError) {
+      if (!record) await noteTurnedAway(gateway, asSold, offer, hash, admission)
+      throw admission
+    }
     using admitted = admission
     let startedHere = false
     const entry = await gateway.jobs.join(paymentHash, hash, async () => {
@@ -103,6 +106,24 @@ async function attach(gateway: Gateway, redemption: Redemption, job: RunningJob,
   if (redemption.method === 'HEAD') throw new GatewayError('head_never_claims')
   await keepRequest(gateway, redemption, job)
   return { kind: 'running', job }
+}
+
+/** It came in time and was sent away for our reasons: from now on it outlives its token, as one that failed does. */
+async function noteTurnedAway(
+  gateway: Gateway,
+  redemption: Redemption,
+  { contract, serving, quote: quoted }: Offer,
+  hash: string,
+  { code }: GatewayError,
+): Promise<void> {
+  if (redemption.waiting.left.aborted) return
+  const facts = { rev: contract.rev, quote: quoted.price.lines, resultTtlMs: serving.config.result.ttlMs }
+  try {
+    await gateway.ledger.turnAway(claimRequest(gateway, redemption, facts, hash), code)
+  } catch (thrown) {
+    // The answer is the same, and the token is still good.
+    if (!(thrown instanceof LedgerError)) throw thrown
+  }
 }
 
 interface Claim extends Offer {

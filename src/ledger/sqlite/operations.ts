@@ -147,6 +147,13 @@ export class Operations {
     return this.#present(request.paymentHash)
   }
 
+  turnAway(request: WireClaim, code: string): void {
+    const hash = Buffer.from(request.paymentHash, 'hex')
+    if (this.#payments.read(request.paymentHash) || this.#isExpired(request)) return
+    this.#insert(request, hash)
+    if (!this.#isWithheld(request, hash)) this.#withdrawals.turnAway(hash, code, request.nowMs)
+  }
+
   delivered(paymentHash: string, nowMs: number): void {
     this.#jobs.delivered(Buffer.from(paymentHash, 'hex'), nowMs)
   }

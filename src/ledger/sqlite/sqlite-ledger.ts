@@ -154,6 +154,10 @@ class SqliteLedger implements LedgerWithBooks {
     return this.#write<PaymentRecord | undefined>('owe', toWire(request))
   }
 
+  async turnAway(request: ClaimRequest, code: string): Promise<void> {
+    await this.#write('turnAway', toWire(request), code)
+  }
+
   find(reference: string): Promise<PaymentRecord | undefined> {
     return this.#read<PaymentRecord | undefined>('find', reference)
   }

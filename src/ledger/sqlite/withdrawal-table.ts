@@ -2,7 +2,10 @@ import type Database from 'better-sqlite3'
 
 type Named = [Record<string, unknown>]
 
-/** The operator's words on payments: revoked, refunded, opened again, owed. Each is decided by the caller's look at the row. */
+/**
+ * What is said of payments besides their runs: revoked, refunded, opened again, owed, turned away. Each is decided by the
+ * caller's look at the row.
+ */
 export class WithdrawalTable {
   readonly #noteRevocation: Database.Statement<Named>
   readonly #isRevoked: Database.Statement<[Buffer], { revoked_at: number }>
@@ -13,6 +16,7 @@ export class WithdrawalTable {
   readonly #forgetAnswer: Database.Statement<[number]>
   readonly #reopen: Database.Statement<Named, { number: number }>
   readonly #owe: Database.Statement<Named>
+  readonly #turnAway: Database.Statement<Named>
 
   constructor(database: Database.Database) {
     this.#noteRevocation = database.prepare(
@@ -49,6 +53,12 @@ export class WithdrawalTable {
        WHERE number = (SELECT number FROM payment WHERE hash = :hash)
          AND (state = 'retryable' OR (state = 'running' AND :isNew))`,
     )
+    // Its first run is yet to come.
+    this.#turnAway = database.prepare(
+      `UPDATE job SET state = 'retryable', epoch = 0, last_code = :code, finished_at = :nowMs,
+         keep_until = :nowMs + result_ttl
+       WHERE number = (SELECT number FROM payment WHERE hash = :hash)`,
+    )
   }
 
   noteRevocation(hash: Buffer, nowMs: number): void {
@@ -84,5 +94,10 @@ export class WithdrawalTable {
   /** @param isNew the row was made only to note this; otherwise a run under way is left alone */
   owe(hash: Buffer, nowMs: number, isNew: boolean): void {
     this.#owe.run({ hash, nowMs, isNew: isNew ? 1 : 0 })
+  }
+
+  /** Only of a row that was made for this. */
+  turnAway(hash: Buffer, code: string, nowMs: number): void {
+    this.#turnAway.run({ hash, code, nowMs })
   }
 }

@@ -147,7 +147,7 @@ describe('a client that asks for challenges and does not pay', () => {
 })
 
 describe('requests to one service', () => {
-  test('are limited by token: 429 says that the payment is unspent, and it is', async () => {
+  test('are limited by token: 429 says what the payment is, and takes nothing of it', async () => {
     await using shared = await open('', ['rate_limits: { per_token: 2/m }'])
     const { gateway, upstream, clock } = shared
     const first = await payFor(gateway, from(here, aRequest))
@@ -156,6 +156,7 @@ describe('requests to one service', () => {
     for (let count = 0; count < 3; count++)
       statuses.push((await send(gateway, from(here, paid(aRequest, first)))).status)
     expect(statuses).toEqual([200, 200, 429])
+    expect((await send(gateway, from(here, paid(aRequest, first)))).headers['l402-payment']).toBe('spent')
     expect((await send(gateway, from(here, paid(aRequest, other)))).status).toBe(200)
     expect(upstream.calls).toHaveLength(2)
     clock.advance(30_000)
@@ -198,10 +199,10 @@ describe('requests to one service', () => {
     const payment = await payFor(gateway, aRequest)
     const accepted = await send(gateway, paid({ ...aRequest, headers: { prefer: 'respond-async' } }, payment))
     const { pathname: path } = new URL(String(accepted.headers.location), gateway.url)
-    const look = () => send(gateway, { path, headers: payment.authorization })
-    expect([accepted.status, (await look()).status, (await look()).status, (await look()).status]).toEqual([
-      202, 200, 200, 429,
-    ])
+    const look = () => send(gateway, { path, headers: { ...payment.authorization, prefer: 'wait=10' } })
+    expect([accepted.status, (await look()).status, (await look()).status]).toEqual([202, 200, 200])
+    const refused = await look()
+    expect([refused.status, refused.headers['l402-payment']]).toEqual([429, 'spent'])
     const upstream = await openUpstream()
     await using gate = await openGateway({
       config: `${behindProxy}services: { GET /free: { upstream: "${upstream.url}", price: free, rate_limits: { per_client: 1/m } } }`,

@@ -217,6 +217,40 @@ function describeOwing(shared: Shared): void {
     expect(await ledger.capture(makeCapture(claim, { epoch: 2 }))).toBe(true)
   })
 
+  test('a payment that was turned away has its row, is honoured beyond its token, and begins with its first epoch', async () => {
+    const ledger = shared()
+    const claim = makeClaim()
+    await ledger.turnAway(claim, 'upstream_busy')
+    expect(await ledger.read(claim.paymentHash)).toMatchObject({
+      state: 'settled',
+      job: {
+        id: claim.jobId,
+        state: 'retryable',
+        epoch: 0,
+        attempts: 0,
+        failures: 0,
+        lastCode: 'upstream_busy',
+        keepUntilMs: claim.nowMs + claim.resultTtlMs,
+      },
+    })
+    const beyond = Math.max(claim.mintedExpiry * second, claim.nowMs + claim.resultTtlMs) - 1
+    expect(await ledger.claim({ ...again(claim), nowMs: beyond })).toMatchObject({ kind: 'claimed', job: { epoch: 1 } })
+    const before = await rowOf(ledger, claim)
+    await ledger.turnAway(again(claim), 'upstream_down')
+    expect(await rowOf(ledger, claim)).toEqual(before)
+  })
+
+  test('a payment that was turned away with a token that is over, or was revoked before, is not honoured', async () => {
+    const ledger = shared()
+    const over = makeClaim({ mintedExpiry: now / second })
+    await ledger.turnAway(over, 'upstream_busy')
+    expect(await ledger.read(over.paymentHash)).toBeUndefined()
+    const revoked = makeClaim()
+    await ledger.revoke(revoked.paymentHash, now)
+    await ledger.turnAway(revoked, 'upstream_busy')
+    expect(await rowOf(ledger, revoked)).toMatchObject({ state: 'revoked', job: { state: 'given_up' } })
+  })
+
   test('a payment that cannot be honoured, with a token that is over, has none', async () => {
     const ledger = shared()
     const claim = makeClaim({ mintedExpiry: now / second })
