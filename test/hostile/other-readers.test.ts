@@ -148,12 +148,30 @@ describe('a body beside a priced query, which some frameworks put into one map w
         `--b\r\nContent-Disposition: form-data; ${name}\r\n\r\n${long}\r\n--b--\r\n`,
       ),
     ),
+    // Laravel looks for `/json` anywhere in the header, and formidable for `json`, `urlencoded` and `multipart`.
+    typed('application/jsonp', JSON.stringify({ text: long })),
+    typed('text/plain; of="/json"', JSON.stringify({ text: long })),
+    typed('text/plain; a=URLencoded', `text=${long}`),
     { ...typed('application/json', JSON.stringify({ text: long })), path: '/open' },
     { ...typed('application/json', JSON.stringify({ title: 'a' })), path: '/open-query?title=b' },
   ])('may not have the field: %j', async (request, context) => {
     tally(context, { kind: 'bodies', tried: 1 })
     const answer = await send(gateway, request)
     expect(answer.status).toBe(400)
+  })
+
+  test.for([
+    // Tomcat reads names of a form by its charset, and Django the query too, whatever the body is.
+    typed('application/x-www-form-urlencoded; charset=IBM037', `%A3%85%A7%A3=${long}`),
+    typed('application/x-www-form-urlencoded; charset="utf-16"', Buffer.from(`text=${long}`, 'utf16le')),
+    { ...typed('text/plain; charset=utf-7', 'a'), path: '/any?text=a&+AHQAZQB4AHQ-=long' },
+    { ...typed('application/octet-stream; charset=utf-16', 'a'), path: '/any?text=a' },
+    { path: '/speak?max_text=a&+AG0AYQB4AF8AdABlAHgAdA-=long', headers: { 'content-type': 'text/plain; charset=utf-7' } },
+    { path: '/render/oil?n=1', headers: { 'content-type': 'text/plain; charset=utf-16' } },
+  ])('may not be read by another charset, nor may the query: %j', async (request, context) => {
+    tally(context, { kind: 'bodies', tried: 1 })
+    const answer = await send(gateway, request)
+    expect([answer.status, answer.json().code]).toEqual([415, 'unsupported_media_type'])
   })
 
   const keys = Object.fromEntries(Array.from({ length: 1_001 }, (_, index) => [`k${index}`, 0]))
@@ -167,9 +185,9 @@ describe('a body beside a priced query, which some frameworks put into one map w
     expect([answer.status, answer.json().code]).toEqual([400, 'bad_body'])
   })
 
-  test('of another multipart type is none that this service takes', async () => {
+  test.for(['multipart/mixed; boundary=b', 'text/plain; a=multipart; boundary=b'])('is none as %s', async (type) => {
     const body = `--b\r\nContent-Disposition: form-data; name="text"\r\n\r\n${long}\r\n--b--\r\n`
-    expect((await send(gateway, typed('multipart/mixed; boundary=b', body))).status).toBe(415)
+    expect((await send(gateway, typed(type, body))).status).toBe(415)
   })
 
   test('without a type goes on as bytes, which nobody takes for a form', async () => {
@@ -184,6 +202,10 @@ describe('a body beside a priced query, which some frameworks put into one map w
     typed('application/x-www-form-urlencoded', `context=${long}`),
     typed('application/json', JSON.stringify({ a: { text: long } })),
     typed('application/json', JSON.stringify([long])),
+    typed('application/jsonl', `{"context":1}\n{"text":1}\n`),
+    typed('application/x-ndjson', `{"text":1}\n{"text":2}\n`),
+    typed('text/plain; charset=UTF-8', `text=${long}`),
+    { path: '/speak?max_text=a', headers: { 'content-type': 'application/json; charset=utf8' } },
     typed('application/json', JSON.stringify(Array(5_000).fill(0))),
     typed('application/x-www-form-urlencoded', 'rate=100%'),
     formOf('/any', [{ name: 'context', value: long }]),
