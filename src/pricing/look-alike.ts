@@ -13,12 +13,13 @@ const upToNul = (name: string): string => name.split('\0', 1)[0] ?? ''
 
 /**
  * The same for parameters of queries and forms: PHP and qs read `steps[]`, `steps[0]` and ` steps` into `steps`, qs and Rack
- * `[steps]` too, `URLSearchParams` `?steps` at the beginning, and readers that trim take `steps ` for it, which PHP reads as `steps_`.
+ * `[steps]` too, `URLSearchParams` `?steps` at the beginning, Spring `!steps` where there is no `steps`, and readers that
+ * trim take `steps ` for it, which PHP reads as `steps_`.
  */
 export const foldParameter = (name: string): string =>
   underscored(
     trimEnds(name)
-      .replace(/^[[\]?]+/, '')
+      .replace(/^[[\]?!]+/, '')
       .replace(/[[\]].*$/s, ''),
   )
 

@@ -92,6 +92,7 @@ describe('a parameter that other readers take for the priced one is refused', ()
     ['Rack', `]max_text]=${long}`],
     ['PHP, where a bracket that is not closed becomes an underscore', `max[text=${long}`],
     ['JavaScript, where URLSearchParams drops a mark', `?max_text=${long}`],
+    ['Spring, which takes it where the other is missing', `!max_text=${long}`],
     ['Python, which strips more than spaces', `max_text%1F=${long}`],
     ['Java, which trims every control character', `%01max_text=${long}`],
     ['PHP, where dots and spaces do', `max.text=${long}`],
@@ -304,7 +305,7 @@ describe('a field of a form', () => {
     expect(body.match(/Content-Type: .*/g)?.filter((line) => !line.endsWith('application/json'))).toEqual([])
   })
 
-  test.for(['=?utf-8?Q?model?=', '[model]', 'options.prompt', 'Options.prompt', '[options][prompt]', 'options[prompt'])(
+  test.for(['=?utf-8?Q?model?=', '[model]', '!model', 'options.prompt', 'Options.prompt', '[options][prompt]', 'options[prompt'])(
     'under a name that other readers take for a priced one is refused: %s',
     async (name, context) => {
       tally(context, { kind: 'bodies', tried: 1 })
