@@ -7,7 +7,7 @@ import { strictUtf8 } from './strict-utf8.ts'
 
 /**
  * Names of top-level fields that any reader may find in a body which passes on as it came.
- * @param wanted `of forms`: names in a form, and of JSON the one that means something wherever it stands
+ * @param wanted `of forms`: those in a form, and elsewhere the one that may name a method
  * @throws GatewayError `unsupported_media_type`, `bad_body`, `bad_json`, `bad_multipart` where readers might differ
  */
 export function namesInBody(
@@ -23,7 +23,8 @@ export function namesInBody(
   if (isForm || isMultipart) checkCharset(mediaType)
   if (isMultipart) {
     if (essence === 'multipart/form-data') return partNames(body, parameters.get('boundary'))
-    if (wanted === 'of forms') return namesInMultipart(body)
+    // There may be so many that to compare each takes long.
+    if (wanted === 'of forms') return namesInMultipart(body).filter((name) => /method/i.test(name))
     // Rack reads `multipart/mixed` and `multipart/related` as forms, and names parts by more than their `name`.
     throw new GatewayError('unsupported_media_type', 'of multipart bodies only `multipart/form-data` is taken here')
   }
