@@ -38,7 +38,7 @@ function priceOf(kind: Kind, { text, steps, quality }: Readonly<Record<string, u
 }
 
 async function isWhatWasPriced(context: TestContext, upstream: ForeignUpstream): Promise<void> {
-  const requests = scale(120, 1_200)
+  const requests = scale(120, 900)
   await using gateway = await openGateway({ config: config(upstream.url), logLevel: 'silent' })
   const random = makeRandom(runSeed)
   const sold = new Map<Kind, number>(kinds.map((kind) => [kind, 0]))
