@@ -1,6 +1,6 @@
 import { isLoopback } from '../config/scalars.ts'
 import { parsePattern } from '../config/service-key.ts'
-import { foldCase, foldPath } from '../pricing/look-alike.ts'
+import { foldCase, foldPath, isFile } from '../pricing/look-alike.ts'
 import { containsPath, matchPath, overlapsPath, type RouteTarget } from './route.ts'
 import type { Service } from './service.ts'
 
@@ -17,7 +17,7 @@ export class SideDoors {
       .filter(({ contract }) => contract.price !== 'free')
       .map((service) => {
         const exact = upstreamPattern(service)
-        return { service, exact, folded: foldPattern(exact) }
+        return { service, exact, folded: foldPatterns(exact) }
       })
     const guarded = services.map((through) => [through, priced.filter((each) => isGuarded(each, through))] as const)
     this.#guarded = new Map(guarded.filter(([, each]) => each.length > 0))
@@ -33,12 +33,12 @@ export class SideDoors {
     const path = through.upstreamPath(target, params) ?? target.path
     const format = through.contract.price === 'free' ? anyFormat : formatName
     let folded: readonly string[] | undefined
-    return guarded.some(({ service, exact, folded: pattern }) => {
+    return guarded.some(({ service, exact, folded: patterns }) => {
       // Who reads is asked for no work where that has to be posted; but many handlers take PUT as they take POST.
       if (isReading(method) && !service.contract.route.methods.includes(method)) return false
       folded ??= foldPath(path, format)
       const isExact = matchPath(exact, path) !== undefined
-      if (!isExact && !folded.some((each) => matchPath(pattern, each))) return false
+      if (!isExact && !folded.some((each) => patterns.some((pattern) => matchPath(pattern, each)))) return false
       return through.config.key.rest || !isExact
     })
   }
@@ -49,7 +49,8 @@ export class SideDoors {
     const onlyReads = through.contract.route.methods.every(isReading)
     return (this.#guarded.get(through) ?? [])
       .filter(({ service, folded }) => {
-        return overlapsPath(taken, folded) && !(onlyReads && !service.contract.route.methods.some(isReading))
+        const isAmong = folded.some((each) => overlapsPath(taken, each))
+        return isAmong && !(onlyReads && !service.contract.route.methods.some(isReading))
       })
       .map(({ service }) => service)
   }
@@ -59,7 +60,7 @@ export class SideDoors {
 interface Priced {
   readonly service: Service
   readonly exact: Pattern
-  readonly folded: Pattern
+  readonly folded: readonly Pattern[]
 }
 
 /**
@@ -103,6 +104,14 @@ type Pattern = Parameters<typeof matchPath>[0]
 function upstreamPattern({ config }: Service): Pattern {
   const template = config.upstream.path === undefined ? config.key : parsePattern(config.upstream.path)
   return 'segments' in template ? template : config.key
+}
+
+/** A script answers for every path that goes on behind it: `/v1/make.php/anything`. */
+function foldPatterns(pattern: Pattern): Pattern[] {
+  const folded = foldPattern(pattern)
+  const last = folded.segments.at(-1)
+  const isScript = !folded.rest && last?.kind === 'exact' && isFile(last.text)
+  return isScript ? [folded, { ...folded, rest: true }] : [folded]
 }
 
 /** The pattern that folded paths are compared with: the slash at its end means nothing there. */

@@ -6,13 +6,14 @@ import { drained } from './back-pressure.ts'
 import type { Gateway } from './gateway.ts'
 import { couldNotConnect } from './redeem/call-health.ts'
 import { readFraming } from './request/framing.ts'
+import { refuseInQuery } from './request/misplaced.ts'
 import type { Target } from './request/target.ts'
 import { commonHeaders, writeHead } from './respond.ts'
 import type { RequestScope } from './scope.ts'
 
 /**
  * Passes a request of a free route straight through, both ways as a stream. The call ends with the client.
- * @throws GatewayError `bad_body`; when the upstream gave no answer, or asked for payment itself
+ * @throws GatewayError `bad_body`, `invalid_request`; when the upstream gave no answer, or asked for payment itself
  */
 export async function forwardFree(
   gateway: Gateway,
@@ -32,6 +33,7 @@ export async function forwardFree(
   if (hasBody && (incoming.method === 'GET' || incoming.method === 'HEAD')) {
     throw new GatewayError('bad_body', `a ${incoming.method} request takes no body`)
   }
+  if (incoming.method === 'POST') refuseInQuery(service.contract, target.query)
   let head: UpstreamHead | undefined
   let asksForPayment = false
   const begun = gateway.clock.monotonicMs()

@@ -13,12 +13,13 @@ const upToNul = (name: string): string => name.split('\0', 1)[0] ?? ''
 
 /**
  * The same for parameters of queries and forms: PHP and qs read `steps[]`, `steps[0]` and ` steps` into `steps`, qs and Rack
- * `[steps]` too, `URLSearchParams` `?steps` at the beginning, and readers that trim take `steps ` for it, which PHP reads as `steps_`.
+ * `[steps]` too, `URLSearchParams` `?steps` at the beginning, Spring `!steps` where there is no `steps`, and readers that
+ * trim take `steps ` for it, which PHP reads as `steps_`.
  */
 export const foldParameter = (name: string): string =>
   underscored(
     trimEnds(name)
-      .replace(/^[[\]?]+/, '')
+      .replace(/^[[\]?!]+/, '')
       .replace(/[[\]].*$/s, ''),
   )
 
@@ -47,7 +48,8 @@ function withoutEnd(text: string, isEnd: (character: string) => boolean): string
 /**
  * The forms of a path that lenient routers see. All of them ignore case and a slash at the end; some normalise Unicode, where
  * other characters become slashes and dots; some resolve dot segments, and some ignore dots and spaces at the ends of
- * segments; some take a query to begin at an encoded mark, and some the end of the last segment for a format (`.json`).
+ * segments; some take a query to begin at an encoded mark, some the end of the last segment for a format (`.json`), and
+ * some a segment for the script that answers.
  * Each may do one without the others.
  * @param path canonical
  * @param format what may be the format
@@ -75,5 +77,19 @@ function readings(segments: readonly string[]): string[] {
     if (!/^[. ]*$/.test(segment)) trimmed.push(segment.replace(/[. ]+$/, ''))
   }
   const asTheyAre = segments.slice(1, segments.at(-1) === '' ? -1 : undefined)
-  return [asTheyAre, resolved, trimmed].map((each) => `/${each.join('/')}`)
+  return [asTheyAre, resolved, trimmed].flatMap(scriptReadings).map((each) => `/${each.join('/')}`)
 }
+
+/** A file answers for its folder, and a script gets as its path what stands behind it: `/index.php/v1/make` (RFC 3875). */
+function scriptReadings(segments: readonly string[]): (readonly string[])[] {
+  const last = segments.findLastIndex((segment, at) => at < segments.length - 1 && isFile(segment))
+  const isIndex = /^(?:index|default)\.[^.]+$/i.test(segments.at(-1) ?? '')
+  return [
+    segments,
+    ...(last < 0 ? [] : [segments.toSpliced(last, 1), segments.slice(last + 1)]),
+    ...(isIndex ? [segments.slice(0, -1)] : []),
+  ]
+}
+
+/** Whether a segment ends as names of files do, and not as versions (`gpt-4.1`). */
+export const isFile = (segment: string): boolean => /\.[a-z][^.]*$/i.test(segment)

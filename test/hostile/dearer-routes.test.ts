@@ -13,6 +13,8 @@ services:
   POST /pub/*: { name: pub, upstream: "${upstream}/*", price: { flat: 1 } }
   GET /files/:name: { name: file, upstream: "${upstream}", price: { flat: 1000 } }
   PUT /files/*: { name: store, upstream: "${upstream}", price: { flat: 5 } }
+  POST /v1/run.php: { name: run, upstream: "${upstream}", price: { flat: 1000 } }
+  POST /v1/dir/: { name: dir, upstream: "${upstream}", price: { flat: 1000 } }
   POST other.example/m/large: { name: other, upstream: "${upstream}", price: { flat: 1 } }
 `
 
@@ -31,6 +33,16 @@ describe('a route that takes many paths beside a dearer one', () => {
     ['POST', '/pub/v1/images'],
     ['POST', '/pub/m/large'],
     ['POST', '/pub/M/large/'],
+    // CGI and PHP give a script what stands behind it as its path, and one may answer for all; a file, for its folder.
+    ['POST', '/v1/run.php/anything'],
+    ['POST', '/v1/Run.PHP/a/b.json'],
+    ['POST', '/pub/v1/run.php/'],
+    ['POST', '/v1/index.php/images'],
+    ['POST', '/pub/index.php/v1/images'],
+    ['POST', '/pub/site/app.php/m/large'],
+    ['POST', '/v1/dir/index.php'],
+    ['POST', '/v1/images/index.html'],
+    ['PUT', '/v1/dir'],
   ] as const)('does not sell it at its own price: %s %s', async ([method, path]) => {
     await using upstream = await openUpstream()
     await using gateway = await openGateway({ config: config(upstream.url), logLevel: 'silent' })
@@ -48,6 +60,11 @@ describe('a route that takes many paths beside a dearer one', () => {
     ['POST', '/m/large', 1_000_000],
     ['POST', '/m/small', 1_000],
     ['POST', '/m/large.1', 1_000],
+    ['POST', '/v1/images/one.png', 1_000],
+    ['POST', '/v1/models/llama.gguf/info', 1_000],
+    ['POST', '/v1/gpt-4.1/images', 1_000],
+    ['POST', '/v1/run', 1_000],
+    ['POST', '/v1/indexes', 1_000],
     ['POST', '/pub/v2/images', 1_000],
     ['PUT', '/files/a.txt', 5_000],
     ['GET', '/files/a.txt', 1_000_000],

@@ -3,7 +3,7 @@ import { GatewayError, maxIssues, type RequestIssue } from '../../errors.ts'
 import { type FieldSource, readField } from '../../pricing/field.ts'
 import { foldKey, foldParameter, parameterReadings } from '../../pricing/look-alike.ts'
 import type { MediaType } from './media-type.ts'
-import { pricedBeside, refuseInBody, refuseInQuery } from './misplaced.ts'
+import { mayBeOverridden, pricedBeside, refuseInBody, refuseInQuery } from './misplaced.ts'
 import { checkBoundary, encodeMultipart, type FormPart, parseMultipart, partText } from './multipart.ts'
 import { shapeIssues } from './priced-shape.ts'
 import { encodeQuery, parseQuery } from './query.ts'
@@ -70,16 +70,16 @@ export function prepare(contract: Contract, request: RequestParts): Prepared {
   const body = prepareBody(contract.body, request)
   const params = decoded(request.params)
   refuseInBody(contract, request, body.value, params)
-  const isPricedBeside = pricedBeside(contract).length > 0
+  const mayBeForm = mayBeOverridden(contract) || pricedBeside(contract).length > 0
   const fields = respell(contract, { body: body.value, query: query.parameters, params })
   return {
     fields,
     query: fields.query === query.parameters ? query.text : encodeQuery(fields.query),
-    encodeBody: isPricedBeside ? () => withType(body.encode(), request.mediaType) : body.encode,
+    encodeBody: mayBeForm ? () => withType(body.encode(), request.mediaType) : body.encode,
   }
 }
 
-/** Rack takes a body without a type for a form, whose fields may count before those of query and path. */
+/** Rack takes a body without a type for a form, whose fields may count before those of query and path, or name the method. */
 function withType(encoded: EncodedBody, mediaType: MediaType): EncodedBody {
   const isTyped = encoded.bytes === null || (encoded.contentType ?? mediaType.essence) !== undefined
   return isTyped ? encoded : { ...encoded, contentType: 'application/octet-stream' }

@@ -75,6 +75,8 @@ class StrictParser {
       if (this.#text[this.#at] !== '"') throw this.#error('a key in double quotes is expected')
       const key = this.#string()
       if (key.length > maxKeyLength) throw this.#error(`a key is longer than ${maxKeyLength} characters`)
+      // PHP makes no object of it, and so none of all that it is in.
+      if (key.startsWith('\0')) throw this.#error('a key begins with a null character')
       if (key in object) throw this.#error(`the key ${JSON.stringify(key)} stands here twice`)
       this.#skipSpace()
       if (!this.#take(':')) throw this.#error('a colon is expected')
