@@ -42,7 +42,7 @@ describe('turnpike serve', () => {
   test('--listen, --admin and --data stand above the file; SIGTERM ends it too', async () => {
     using directory = temporaryDirectory()
     const [port, adminPort] = [await freePort(), await freePort()]
-    writeFileSync(join(directory.path, 'gateway.yaml'), config.replaceAll(':0', ':1'))
+    writeFileSync(join(directory.path, 'gateway.yaml'), config.replace(':0', ':1').replace(':0', ':2'))
     const places = ['--listen', `127.0.0.1:${port}`, '--admin', `127.0.0.1:${adminPort}`, '--data', 'elsewhere']
     const child = startTurnpike(['serve', ...places], { cwd: directory.path })
     const said = await until(child.stderr, /operator on/)

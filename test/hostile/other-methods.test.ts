@@ -75,6 +75,7 @@ describe('a POST that names another method', () => {
     typed('multipart/related; boundary=b', `${part('Content-ID: _method', 'DELETE')}--b--`),
     typed('multipart/mixed; boundary=b', `${formPart('_me\\thod', 'DELETE')}--b--`),
     typed('application/json', '{"_method":"DELETE"}'),
+    typed('application/json', `{"text":"${'a'.repeat(100_000)}","_m\\u0065thod" :"DELETE"}`),
     typed('application/json', '{"a":1,"\\u005fmethod":"DELETE"}'),
     { path: '/make', body: { steps: 1, _method: 'DELETE' } },
     typed('multipart/form-data; boundary=b', `${formPart('steps', '1')}${formPart('_method', 'PUT')}--b--`, '/form'),

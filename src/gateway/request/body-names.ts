@@ -62,12 +62,22 @@ function namesInForm(text: string): readonly string[] {
 
 const tooLarge = () => new GatewayError('bad_body', `the body has at most ${mostFormFields} fields, with short names`)
 
-/** Laravel takes it from JSON too. Few bodies have the text, or an escape that could be a part of it. */
+/** To parse more for one name would take long, and nobody has paid. */
+const mostParsedBytes = 64 * 1024
+
+/** Laravel takes it from JSON too: from the top, but in a large body it may stand nowhere. */
 function namesMethod(body: Buffer): boolean {
-  if (!body.includes('_method') && !body.includes('\\u00')) return false
+  if (!methodKey.test(body.toString('latin1'))) return false
+  if (body.length > mostParsedBytes) return true
   const value = tryAsAny(body)
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, '_method')
+  return typeof value === 'object' && value !== null && Object.keys(value).some((key) => /^_method$/i.test(key))
 }
+
+/** The key `_method`, each letter as it is or as an escape. */
+const methodKey = new RegExp(
+  `"${Array.from('_method', (letter) => `(?:${letter}|\\\\u00${letter.charCodeAt(0).toString(16)})`).join('')}"\\s*:`,
+  'i',
+)
 
 /** A list has no names. To look at more keys than a form may have would take long, and nobody has paid. */
 function keysOfAny(value: unknown): readonly string[] {
