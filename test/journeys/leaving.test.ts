@@ -44,6 +44,23 @@ describe('a buyer who leaves', () => {
     expect(made?.subarray(0, seen.length).equals(seen)).toBe(true)
   })
 
+  test('half way, and says with each request that a new one is wanted, is not asked to pay before the first was had', async () => {
+    await using upstream = await openMaker()
+    await using gateway = await openGateway({ config: makeShop(upstream.url) })
+    const payment = await payFor(gateway, aRequest)
+    const anew = paid({ ...aRequest, headers: { 'L402-New': '1' } }, payment)
+    const first = await openRequest(gateway, anew)
+    await first.atLeast(size / 2)
+    first.leave()
+    await idle(gateway)
+    const answer = await send(gateway, anew)
+    expect([answer.status, answer.bytes.length]).toEqual([200, size])
+    // Right behind it, when the delivery may not be in the ledger yet.
+    const next = await send(gateway, anew)
+    expect([next.status, next.json().code]).toEqual([402, 'new_purchase'])
+    expect(upstream.calls).toHaveLength(1)
+  })
+
   test('while the work goes on does not stop it', async () => {
     const [called, finish] = [makeGate(), makeGate()]
     await using upstream = await openUpstream(async (_call, outgoing) => {

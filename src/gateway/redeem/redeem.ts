@@ -58,8 +58,12 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
   for (let round = 0; round < maxRounds; round++) {
     const running = await gateway.jobs.running(paymentHash)
     if (running) return await attach(gateway, redemption, running, hash)
+    // Asked before the ledger, which may have it noted by then.
+    const isNoted = gateway.deliveries.isNoted(paymentHash)
     const record = await gateway.ledger.read(paymentHash)
-    const situation = situationFor(gateway, redemption, record, hash, asMinted)
+    // Whoever asks for a new one each time has not had this one where its answer was lost.
+    const wantsNew = redemption.wantsNew && (isNoted || record?.job.firstDeliveredAtMs !== undefined)
+    const situation = situationFor(gateway, { ...redemption, wantsNew }, record, hash, asMinted)
     if (situation.kind !== 'claim' && situation.kind !== 'rebind')
       return await answerSituation(gateway, redemption, situation)
     if (isHead) throw new GatewayError('head_never_claims')

@@ -33,7 +33,7 @@ export interface SituationInput {
   readonly mintedExpiry: number
   /** A mismatch within this time of minting or failing is a client that changes its retry, not a new purchase. */
   readonly mismatchWindowMs: number
-  /** The buyer asks for a new purchase of the same thing. */
+  /** The buyer has had the result, and asks for a new purchase of the same thing. */
   readonly wantsNew: boolean
   /** What the times of the token are held against: it may have waited since. */
   readonly arrivedAtMs: number
