@@ -7,6 +7,7 @@ import { whole } from '../pricing/rational.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { formatAddress } from './listen.ts'
 import { loadOrExplain } from './load-or-explain.ts'
+import { publicDevWallet } from './serve.ts'
 
 /** `turnpike check`: every problem of a configuration, or what it would sell, by whom it is served, and for how much. */
 export function check(args: string[]): Promise<ExitCode> {
@@ -17,6 +18,9 @@ export function check(args: string[]): Promise<ExitCode> {
     console.log(JSON.stringify({ file: config.file, services }, undefined, 2))
     return Promise.resolve(exitCodes.ok)
   }
+  // What `serve` would say; a flag allows it there.
+  const refusal = publicDevWallet(config)
+  if (refusal !== undefined) console.error(refusal)
   console.log(`${config.file} is good. On ${formatAddress(config.listen)} it would sell:\n`)
   for (const service of services) {
     console.log(`${service.methods.join(',')} ${service.host ?? ''}${service.path}  →  ${service.upstream}`)

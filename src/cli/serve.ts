@@ -65,9 +65,12 @@ const devWalletWarning = 'The development wallet is in use: invoices are real in
 
 /** Anyone who reaches a public listener could be given results for nothing, so it takes a plainly named flag. */
 export function refusePublicDevWallet(config: Config, allowed: boolean): void {
-  if (allowed || isLoopback(config.listen.host) || config.lightning.wallets.every(({ kind }) => kind !== 'dev')) return
-  throw new CommandError(
-    exitCodes.refused,
-    `The development wallet moves no money, and ${config.listen.host} can be reached by others. Configure a wallet, listen on 127.0.0.1, or say --allow-public-dev-wallet.`,
-  )
+  const refusal = allowed ? undefined : publicDevWallet(config)
+  if (refusal !== undefined) throw new CommandError(exitCodes.refused, refusal)
+}
+
+/** @returns why `serve` refuses the development wallet here; undefined when it does not */
+export function publicDevWallet({ listen: { host }, lightning }: Config): string | undefined {
+  if (isLoopback(host) || lightning.wallets.every(({ kind }) => kind !== 'dev')) return undefined
+  return `The development wallet moves no money, and ${host} can be reached by others. Configure a wallet, listen on 127.0.0.1, or say --allow-public-dev-wallet.`
 }

@@ -145,6 +145,16 @@ services:
     ])
   })
 
+  test('says what `serve` would refuse: the development wallet where others can reach it', async () => {
+    using directory = temporaryDirectory()
+    writeFileSync(join(directory.path, 'gateway.yaml'), `listen: 0.0.0.0:8402\n${good}`)
+    const { code, stderr } = await turnpike(['check'], { cwd: directory.path })
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/^The development wallet moves no money, and 0\.0\.0\.0 can/),
+    ])
+  })
+
   test('a file that is not there is a problem like any other', async () => {
     const { code, stderr } = await turnpike(['check', '--config', '/no/such/gateway.yaml'])
     expect(code).toBe(2)
