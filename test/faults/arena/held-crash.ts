@@ -61,6 +61,11 @@ const settling = [
 ]
 const late = 1_800
 
+/** Everywhere that a purchase which is charged on delivery may pass. */
+export const holdPoints: readonly string[] = [
+  ...new Set([...untilDecided, ...settling, ...cancelling, 'before:fail', 'after:fail', 'head_delivered']),
+]
+
 export const heldScenarios: Readonly<Record<string, HeldScenario>> = {
   'they sell a result': {
     kind: 'held',
