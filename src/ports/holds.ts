@@ -82,6 +82,11 @@ export interface Holds {
    * `cancelled`).
    */
   conclude(paymentHash: string, state: 'settled' | 'cancelled'): Promise<boolean>
+  /**
+   * The wallet has taken a payment that was to be let go, or that it called gone: `settled` after all.
+   * @returns whether this call changed it
+   */
+  noteTaken(paymentHash: string): Promise<boolean>
   /** Every payment that is held, settling or cancelling, oldest first. */
   undecided(): Promise<HeldPayment[]>
 }

@@ -137,6 +137,24 @@ describe('the end of a payment', () => {
     expect((await statesOf(opened, offer))?.[0]).toBe(to)
   })
 
+  test.for([
+    ['held', false],
+    ['settling', false],
+    ['cancelling', true],
+    ['cancelled', true],
+  ] as const)('is corrected, from %s: %s, when the wallet took the payment after all', async ([from, may]) => {
+    await using opened = await openHolds()
+    const { holds } = opened.ledger
+    const offer = await heldWith(opened, from === 'cancelling' ? 'retryable' : 'captured')
+    if (from === 'cancelled') await holds.conclude(offer.paymentHash, 'cancelled')
+    else await froms[from](holds, offer.paymentHash)
+    expect(await holds.noteTaken(offer.paymentHash)).toBe(may)
+    expect((await statesOf(opened, offer))?.[0]).toBe(may ? 'settled' : from)
+    // Whoever still carries the other end out changes nothing any more.
+    expect(await holds.conclude(offer.paymentHash, 'cancelled')).toBe(!may)
+    expect(await holds.noteTaken(offer.paymentHash)).toBe(!may)
+  })
+
   test('that nobody pays for leaves nothing of the request, and no claim', async () => {
     await using opened = await openHolds()
     const { holds } = opened.ledger

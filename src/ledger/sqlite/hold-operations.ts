@@ -45,6 +45,7 @@ export class HoldOperations {
   readonly #decide: Database.Statement<Named>
   readonly #conclude: Database.Statement<Named>
   readonly #close: Database.Statement<[Buffer]>
+  readonly #taken: Database.Statement<[Buffer]>
   readonly #withdrawals: WithdrawalTable
   readonly #meta: MetaTable
 
@@ -83,6 +84,9 @@ export class HoldOperations {
     this.#conclude = database.prepare(
       `UPDATE payment SET state = :to WHERE hash = :hash
          AND CASE :to WHEN 'settled' THEN state IN ('settling', 'cancelling') ELSE state IN ('held', 'settling', 'cancelling') END`,
+    )
+    this.#taken = database.prepare(
+      "UPDATE payment SET state = 'settled' WHERE hash = ? AND state IN ('cancelling', 'cancelled')",
     )
     // What nobody will be given is not kept.
     this.#close = database.prepare(
@@ -154,6 +158,10 @@ export class HoldOperations {
     const done = this.#conclude.run({ hash, to }).changes === 1
     if (to === 'cancelled') this.#close.run(hash)
     return done
+  }
+
+  noteHoldTaken(paymentHash: string): boolean {
+    return this.#taken.run(Buffer.from(paymentHash, 'hex')).changes === 1
   }
 }
 

@@ -40,6 +40,10 @@ export class SqliteHolds implements Holds {
     return this.#write('concludeHold', paymentHash, state)
   }
 
+  noteTaken(paymentHash: string): Promise<boolean> {
+    return this.#write('noteHoldTaken', paymentHash)
+  }
+
   undecided(): Promise<HeldPayment[]> {
     return this.#read('undecidedHolds')
   }
