@@ -69,18 +69,23 @@ export async function superviseGateway(arena: Arena, round: Round, buying: Promi
   }
 }
 
-/** A gateway may be killed while it starts. */
+/** What a gateway says that finds its ledger locked and does not start; whoever runs it starts it again. */
+const cannotWrite = /database is locked/
+
+/** A gateway may be killed while it starts, and finds the ledger as the round has it. */
 async function startUntilItRuns(arena: Arena, failpoint: string, restarts: Restart[]): Promise<void> {
   for (let point = failpoint; ; point = restarts.shift()?.failpoint ?? '') {
     try {
       return await arena.startGateway(point)
     } catch (thrown) {
-      if (!arena.gateway.killed) throw thrown
+      if (!arena.gateway.killed && !cannotWrite.test(String(thrown))) throw thrown
       arena.kills++
+      await passed(restartPauseMs)
     }
   }
 }
 
+const restartPauseMs = 100
 const lookEveryMs = 25
 
 /** Lets a gateway go on that a failpoint stopped. */
