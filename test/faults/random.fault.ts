@@ -37,19 +37,23 @@ function isUnsold({ kind, work, outcome }: Purchase, tookMs: number): boolean {
 }
 
 async function live(arena: Arena, round: Round): Promise<readonly Purchase[]> {
-  await startRound(arena, round)
   const over = new AbortController()
-  const visits = round.visits.map((each) => ({ each, purchase: arena.want(each.kind, each.work) }))
-  const buying = Promise.all(visits.map(({ each, purchase }) => visit(arena, purchase, each)))
-  const befalling = Promise.all(round.misfortunes.map((each) => befall(arena, each)))
   const watching = letStoppedGoOn(arena, round, over.signal)
   try {
-    // The gateway is watched over for as long as something may end it.
-    await Promise.all([superviseGateway(arena, round, Promise.all([buying, befalling])), buying, befalling])
+    return await liveThrough(arena, round)
   } finally {
     over.abort()
     await watching
   }
+}
+
+async function liveThrough(arena: Arena, round: Round): Promise<readonly Purchase[]> {
+  await startRound(arena, round)
+  const visits = round.visits.map((each) => ({ each, purchase: arena.want(each.kind, each.work) }))
+  const buying = Promise.all(visits.map(({ each, purchase }) => visit(arena, purchase, each)))
+  const befalling = Promise.all(round.misfortunes.map((each) => befall(arena, each)))
+  // The gateway is watched over for as long as something may end it.
+  await Promise.all([superviseGateway(arena, round, Promise.all([buying, befalling])), buying, befalling])
   return visits.map(({ purchase }) => purchase)
 }
 

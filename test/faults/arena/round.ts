@@ -54,8 +54,8 @@ export function drawRound(random: Random): Round {
   const visits = Array.from({ length: 3 + random.below(5) }, () => drawVisit(random))
   const kinds = visits.map(({ kind }) => kind)
   const failpoint = random.chance(0.8) ? drawPoint(random, kinds) : ''
-  // Only a hold's points are worth standing still at: others wait for nothing meanwhile.
-  const stops = kinds.some(isHeld) && random.chance(0.2)
+  // Patience ends while it stands still. Whether a process does can be read on Linux alone.
+  const stops = random.chance(0.2) && kinds.some(isHeld) && process.platform === 'linux'
   const misfortunes = Array.from({ length: random.below(4) }, (): Misfortune => {
     return { afterMs: random.below(2_500), what: random.oneOf(troubles), forMs: 100 + random.below(1_200) }
   })
@@ -88,7 +88,7 @@ function drawVisit(random: Random): Visit {
     ...(fails && { failures: 1 + (held ? random.below(2) : 0), breaks: random.chance(0.5) }),
     ...(refused && { refused }),
     // So that a failure may come after the buyer's patience.
-    ...(held && random.chance(0.3) && { lateMs: random.below(1_500) }),
+    ...(held && random.chance(fails || refused ? 0.6 : 0.2) && { lateMs: 200 + random.below(1_200) }),
   }
   return {
     kind,
@@ -113,5 +113,5 @@ function drawPoint(random: Random, kinds: readonly Kind[]): string {
       ? random.oneOf(holdPoints)
       : random.oneOf(crashPoints[kind])
   // Some say themselves the how-manieth time it is.
-  return /:\d+$/.test(point) ? point : `${point}:${1 + random.below(6)}`
+  return /:\d+$/.test(point) ? point : `${point}:${1 + random.below(isHeld(kind) ? 3 : 6)}`
 }
