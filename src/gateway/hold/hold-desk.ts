@@ -78,7 +78,8 @@ export class HoldDesk implements AsyncDisposable {
 
   /** A wallet has taken a payment, whatever was decided of it. @throws LedgerError */
   async noteTaken(paymentHash: string): Promise<void> {
-    await this.#options.holds.noteTaken(paymentHash)
+    const { holds, gateway } = this.#options
+    await holds.noteTaken(paymentHash, gateway().clock.nowMs())
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -238,8 +239,9 @@ export class HoldDesk implements AsyncDisposable {
     const credential = this.#credential(held)
     if (!credential) return
     const { preimage } = credential
+    const { clock } = gateway
     const { signal } = this.#closing
-    const end = await concludeHold(decision.kind, { holds, wallet, paymentHash, preimage, signal })
+    const end = await concludeHold(decision.kind, { holds, wallet, paymentHash, preimage, clock, signal })
     if (end === undefined) return
     const by = decision.kind === 'settle' ? decision.by : 'patience'
     const reason = decision.kind === 'cancel' ? decision.reason : 'lost'

@@ -7,7 +7,7 @@ import type { HoldState } from '#src/ports/hold-wallet.ts'
 import type { Holds } from '#src/ports/holds.ts'
 import { LedgerError } from '#src/ports/ledger.ts'
 import { WalletError } from '#src/ports/wallet.ts'
-import { answerWith, inTurn } from '../../support/answers.ts'
+import { answerWith, inTurn, makeGate } from '../../support/answers.ts'
 import { paid, send } from '../../support/buyer.ts'
 import { TestClock } from '../../support/clock.ts'
 import { CountingWallet } from '../../support/counting-wallet.ts'
@@ -136,6 +136,50 @@ test('a clock that is set back between two tries holds no payment beyond its pat
   expect(await paying).toHaveProperty('refused')
   expect(performance.now() - beganMs).toBeLessThan(6_000)
 })
+
+test.for(['is stored', 'failed meanwhile'] as const)(
+  'a payment that the wallet takes long after its work %s leaves its buyer as much time as any other',
+  async (work) => {
+    const clock = new TestClock(Date.now())
+    const late = makeGate()
+    await using upstream = await openUpstream(
+      work === 'is stored'
+        ? answerWith(200, 'what was made')
+        : inTurn(
+            async (call, outgoing, incoming) => {
+              await late.opened
+              await answerWith(503)(call, outgoing, incoming)
+            },
+            answerWith(200, 'what was made'),
+          ),
+    )
+    const top = 'l402: { token_ttl: 30m }'
+    const config = sellsHeld(upstream.url, { top, hold: '1s', lines: '    result: { ttl: 10m }' })
+    await using gateway = await openGateway({ config, clock })
+    let away = true
+    gateway.wallet.beforeTelling = () => (away ? outage() : Promise.resolve())
+    const { paying, paymentHash } = await beginToPay(gateway, request)
+    const job = work === 'is stored' ? 'captured' : 'retryable'
+    await expect.poll(async () => (await heldStates(gateway, paymentHash))[0], soon).toBe('settling')
+    late.open()
+    await expect.poll(() => heldStates(gateway, paymentHash), soon).toEqual(['settling', job, 'accepted'])
+    clock.advance(3_600_000)
+    await gateway.running.context.forget()
+    // That it was taken is written down a moment after the buyer has the preimage.
+    vi.spyOn(holdsIn(gateway), 'conclude').mockImplementationOnce(noDisk)
+    away = false
+    const ended = await paying
+    if (!('paid' in ended)) throw new Error(ended.refused)
+    const early = await send(gateway, paid(request, ended.paid))
+    expect([early.status, early.json().code]).toEqual([503, 'settlement_pending'])
+    await expect.poll(() => heldStates(gateway, paymentHash), soon).toEqual(['settled', job, 'settled'])
+    await gateway.running.context.forget()
+    const answer = await send(gateway, paid(request, ended.paid))
+    expect([answer.status, answer.headers['l402-payment'], answer.text]).toEqual([200, 'spent', 'what was made'])
+    clock.advance(3_600_000)
+    expect((await send(gateway, paid(request, ended.paid))).status).toBe(402)
+  },
+)
 
 test('a held payment is tried again at the address that a reload gave its service', async () => {
   await using broken = await openUpstream(answerWith(503))
