@@ -75,8 +75,19 @@ export function drawRound(random: Random): Round {
   }
 }
 
+/** Of those whose patience is short many run longer than that. */
+const paces: Readonly<Record<Kind, readonly number[]>> = {
+  json: [0, 0, 5, 20],
+  sse: [0, 0, 5, 20],
+  binary: [0, 0, 5],
+  held: [0, 0, 50, 400],
+  hasty: [0, 200, 900, 1_200],
+  queued: [0, 200, 900, 1_200],
+}
+
 function drawVisit(random: Random): Visit {
-  const kind: Kind = random.chance(0.08)
+  // One of these takes as long as a round of others, and has crashes of its own.
+  const kind: Kind = random.chance(0.02)
     ? 'binary'
     : random.oneOf(['json', 'sse', 'held', 'held', 'hasty', 'hasty', 'queued', 'queued'] as const)
   const held = isHeld(kind)
@@ -84,7 +95,7 @@ function drawVisit(random: Random): Visit {
   const refused = held && random.chance(0.12)
   const work: Partial<Work> = {
     units: 1 + random.below(1000),
-    paceMs: held ? random.oneOf([0, 0, 50, 400, 1_200]) : random.oneOf([0, 0, 5, 20]),
+    paceMs: random.oneOf(paces[kind]),
     ...(fails && { failures: 1 + (held ? random.below(2) : 0), breaks: random.chance(0.5) }),
     ...(refused && { refused }),
     // So that a failure may come after the buyer's patience.
