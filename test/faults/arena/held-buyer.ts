@@ -33,6 +33,8 @@ const plain: HeldHabits = {
 
 const pauseMs = 60
 const patienceMs = 60_000
+/** What another process does with the wallet's file, the one that is asked learns only when it is asked again. */
+const askAgainMs = 3_000
 
 /**
  * Pays at a wallet that may die meanwhile: asks again until it says how the payment ended, as a wallet does that finds
@@ -51,7 +53,7 @@ export async function payAtWallet(
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ invoice }),
-        signal: AbortSignal.timeout(Math.ceil(untilMs - performance.now())),
+        signal: AbortSignal.timeout(Math.ceil(Math.min(askAgainMs, untilMs - performance.now()))),
       })
       const body = (await answer.json()) as { preimage?: string; error?: string; code?: string }
       if (body.preimage !== undefined) return { preimage: body.preimage }
