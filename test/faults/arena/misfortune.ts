@@ -12,6 +12,8 @@ export async function befall(arena: Arena, { afterMs, what, forMs }: Misfortune)
     case 'gateway_killed':
       return await arena.gateway.kill()
     case 'service_killed':
+      // Away already, and started again by the misfortune that ended it.
+      if (!arena.service.alive) return
       await arena.kill('service')
       await passed(forMs / 4)
       return await arena.startService()
