@@ -48,6 +48,8 @@ export interface BuyerOptions {
   pay(invoice: string): Promise<string>
   /** How long they go on trying, ms. */
   readonly patienceMs?: number
+  /** They do not ask for something else when the work they paid for is refused or given up. */
+  readonly insists?: boolean
 }
 
 const shortestWaitMs = 60
@@ -86,7 +88,7 @@ export async function buy(purchase: Purchase, options: BuyerOptions): Promise<vo
   }
   while (performance.now() < untilMs) {
     const answer = await step(purchase, options)
-    if (isFreeForAnother(answer) && !purchase.instead) {
+    if (!options.insists && isFreeForAnother(answer) && !purchase.instead) {
       const { units, note, paceMs = 0 } = purchase.work
       purchase.instead = { units, note: `${note} instead`, paceMs }
       continue
