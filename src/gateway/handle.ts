@@ -206,6 +206,7 @@ async function spend(
     wantsNew: incoming.headers['l402-new'] === '1',
     waiting: { left: whenLeft(outgoing), wait: (waiting) => scope.wait(waiting) },
     respondAsync: preferences.respondAsync,
+    isPresented: true,
   })
   undecided?.[Symbol.dispose]()
   if (outcome.kind === 'challenge') return { code: outcome.code }

@@ -79,9 +79,15 @@ export interface Holds {
   decideToCancel(paymentHash: string): Promise<boolean>
   /**
    * What the wallet says that has become of it: taken (from any decision → `settled`), or gone (from anything undecided →
-   * `cancelled`).
+   * `cancelled`). What is stored of a payment that was taken, and its unfinished work, are honoured for their whole time
+   * from now on: before, nobody could present it.
    */
-  conclude(paymentHash: string, state: 'settled' | 'cancelled'): Promise<boolean>
+  conclude(paymentHash: string, state: 'settled' | 'cancelled', nowMs: number): Promise<boolean>
+  /**
+   * The wallet has taken a payment that was to be let go, or that it called gone: `settled` after all.
+   * @returns whether this call changed it
+   */
+  noteTaken(paymentHash: string, nowMs: number): Promise<boolean>
   /** Every payment that is held, settling or cancelling, oldest first. */
   undecided(): Promise<HeldPayment[]>
 }

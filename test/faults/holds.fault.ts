@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Arena } from './arena/arena.ts'
 import { check } from './arena/checker.ts'
 import { crashHeldAt, failAtTheSameInstant, heldScenarios } from './arena/held-crash.ts'
+import { heldZombie } from './arena/short-form.ts'
 import { note } from './summary.ts'
 
 let arena: Arena
@@ -28,6 +29,13 @@ test.runIf(process.platform === 'linux')(
     for (let times = 0; times < 3; times++) {
       expect((await failAtTheSameInstant(arena)).outcome).toBe('not_charged')
     }
+  },
+)
+
+test.for(['the old one', 'the new one'] as const)(
+  'two gateways that both work for one payment, as the lock was lost, take it once: %s has its result first',
+  async (first) => {
+    expect((await heldZombie(arena, first)).outcome).toBe('delivered')
   },
 )
 

@@ -1,56 +1,70 @@
-import { setTimeout as passed } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { Arena } from './arena/arena.ts'
-import { buy, type Purchase, pay, step, type UpfrontKind } from './arena/buyer.ts'
+import { buy, isHeld, type Purchase, pay, step } from './arena/buyer.ts'
 import { check } from './arena/checker.ts'
-import { buyAgain, crashPoints } from './arena/crash.ts'
+import { buyAgain } from './arena/crash.ts'
+import { buyHeld } from './arena/held-buyer.ts'
+import { nothingHeld } from './arena/held-checker.ts'
+import { befall, letStoppedGoOn, startRound, superviseGateway } from './arena/misfortune.ts'
+import { randomFrom } from './arena/random-source.ts'
+import { drawRound, type Round, type Visit } from './arena/round.ts'
 import { note } from './summary.ts'
 
 const seconds = Number(process.env.TURNPIKE_FAULTS_SECONDS ?? 45)
 const seed = Number(process.env.TURNPIKE_FAULTS_SEED ?? Date.now() % 2 ** 31)
 
-/** Mulberry32: the same seed, the same choices. */
-function randomFrom(start: number) {
-  let state = start
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-  return {
-    chance: (of: number) => next() < of,
-    below: (limit: number) => Math.floor(next() * limit),
-    oneOf: <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)] as T,
-  }
-}
-
-type Random = ReturnType<typeof randomFrom>
-
 /** One buyer of anything, who may leave in the middle and come back. */
-async function wander(arena: Arena, purchase: Purchase, leaveAtBytes: number | undefined): Promise<void> {
-  if (leaveAtBytes !== undefined && (await pay(purchase, arena))) await step(purchase, arena, leaveAtBytes)
-  await buy(purchase, { url: arena.url, pay: arena.pay, patienceMs: 90_000 })
+async function visit(arena: Arena, purchase: Purchase, { leaveAtBytes, twice, habits }: Visit): Promise<void> {
+  const cameMs = performance.now()
+  const comes = async (): Promise<void> => {
+    if (leaveAtBytes !== undefined) await step(purchase, arena, leaveAtBytes)
+    if (twice) await Promise.all([step(purchase, arena), step(purchase, arena)])
+    await buy(purchase, { url: arena.url, pay: arena.pay, patienceMs: 90_000 })
+  }
+  if (isHeld(purchase.kind)) await buyHeld(purchase, arena, habits, comes)
+  else if (await pay(purchase, arena)) await comes()
+  else purchase.outcome = 'impatient'
+  if (isUnsold(purchase, performance.now() - cameMs)) purchase.outcome = 'unsold'
 }
 
-/** Something goes wrong while the buyers are there. @returns what to do */
-function misfortune(arena: Arena, random: Random): () => Promise<void> {
-  const afterMs = random.below(600)
-  const chosen = random.oneOf(['gateway', 'gateway', 'service', 'both', 'stopped', 'nothing'] as const)
-  return async () => {
-    await passed(afterMs)
-    if (chosen === 'service' || chosen === 'both') {
-      await arena.kill('service')
-      await arena.startService()
-    }
-    if (chosen === 'gateway' || chosen === 'both') await arena.kill('gateway')
-    if (chosen === 'stopped') {
-      arena.gateway.signal('SIGSTOP')
-      await passed(400)
-      arena.gateway.signal('SIGCONT')
-    }
+/** Less than a payment is held for, so that patience is not the reason when nothing comes of it. */
+const soonMs = 15_000
+
+/** What there was no reason not to deliver, however often the gateway died. */
+function isUnsold({ kind, work, outcome }: Purchase, tookMs: number): boolean {
+  const good = work.failures === undefined && !work.refused
+  return kind === 'held' && good && outcome === 'not_charged' && tookMs < soonMs
+}
+
+async function live(arena: Arena, round: Round): Promise<readonly Purchase[]> {
+  const over = new AbortController()
+  const watching = letStoppedGoOn(arena, round, over.signal)
+  try {
+    return await liveThrough(arena, round)
+  } finally {
+    over.abort()
+    await watching
   }
 }
+
+async function liveThrough(arena: Arena, round: Round): Promise<readonly Purchase[]> {
+  await startRound(arena, round)
+  const visits = round.visits.map((each) => ({ each, purchase: arena.want(each.kind, each.work) }))
+  const buying = Promise.all(visits.map(({ each, purchase }) => visit(arena, purchase, each)))
+  const befalling = Promise.all(round.misfortunes.map((each) => befall(arena, each)))
+  // The gateway is watched over for as long as something may end it.
+  await Promise.all([superviseGateway(arena, round, Promise.all([buying, befalling])), buying, befalling])
+  return visits.map(({ purchase }) => purchase)
+}
+
+test('the same seed draws the same rounds, and another one others', () => {
+  const drawn = (from: number) => {
+    const random = randomFrom(from)
+    return Array.from({ length: 20 }, () => drawRound(random))
+  }
+  expect(drawn(seed)).toEqual(drawn(seed))
+  expect(drawn(seed)).not.toEqual(drawn(seed + 1))
+})
 
 test(
   `${seconds} s of kills, stops and failures, chosen by the seed ${seed}, break no promise`,
@@ -63,46 +77,25 @@ test(
     let faults = 0
     while (performance.now() < untilMs) {
       rounds++
-      const kinds = Array.from({ length: 2 + random.below(5) }, (): UpfrontKind => {
-        return random.chance(0.12) ? 'binary' : random.oneOf(['json', 'sse'] as const)
-      })
-      const point = random.chance(0.7) ? random.oneOf(crashPoints[random.oneOf(kinds)]) : ''
-      const armed = point === '' || point.includes(':') ? point : `${point}:${1 + random.below(6)}`
-      await arena.gateway.kill()
-      await arena.startGateway(armed)
-      const purchases = kinds.map((kind) =>
-        arena.want(kind, {
-          units: 1 + random.below(1000),
-          paceMs: random.oneOf([0, 0, 5, 20]),
-          ...(random.chance(0.2) && { failures: 1, breaks: random.chance(0.5) }),
-        }),
-      )
-      faults += purchases.filter(({ work }) => work.failures).length + 1
-      const leaving = purchases.map(() => (random.chance(0.3) ? random.below(2_000) : undefined))
-      let over = false
-      const buying = Promise.all(purchases.map((purchase, index) => wander(arena, purchase, leaving[index])))
-      const supervising = (async () => {
-        for (;;) {
-          await Promise.race([arena.gateway.ended, buying])
-          if (!arena.gateway.alive) {
-            await arena.startGateway()
-          } else if (over) return
-          else await passed(10)
-        }
-      })()
-      const killsBefore = arena.kills
-      await misfortune(arena, random)()
-      await buying
-      over = true
-      await supervising
-      // A gateway that died by its own failpoint was ended by force too.
-      if (armed !== '') arena.kills = Math.max(arena.kills, killsBefore + 1)
-      for (const purchase of purchases) if (purchase.kind !== 'binary') await buyAgain(arena, purchase)
+      const round = drawRound(random)
+      faults += round.visits.filter(({ work }) => work.failures !== undefined || work.refused).length
+      faults += round.misfortunes.length + (round.failpoint === '' ? 0 : 1)
+      for (const purchase of await live(arena, round)) {
+        if (purchase.kind !== 'binary') await buyAgain(arena, purchase)
+      }
     }
-    const { violations, executions, purchases } = await check(arena)
+    // Whatever is left is for a last one to end; what it never decides is for the checker to say.
+    await arena.gateway.kill()
+    await arena.startGateway()
+    await nothingHeld(arena).catch(() => undefined)
+    const { violations, executions, purchases, held } = await check(arena)
+    const changed = arena.purchases.filter(({ instead }) => instead).length
     note('random: rounds', rounds)
     note('random: purchases', purchases)
     note('random: executions', executions)
+    note('random: held payments taken', held.settled)
+    note('random: held payments let go', held.cancelled)
+    note('random: payments used for something else', changed)
     note('faults injected', faults)
     note('kills', arena.kills)
     note('violations', violations.length)

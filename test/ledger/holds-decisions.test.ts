@@ -123,12 +123,12 @@ describe('the end of a payment', () => {
     const { holds } = opened.ledger
     const offer = await heldWith(opened, from === 'cancelling' ? 'retryable' : 'captured')
     expect(await froms[from](holds, offer.paymentHash)).toBe(true)
-    expect(await holds.conclude(offer.paymentHash, to)).toBe(may)
+    expect(await holds.conclude(offer.paymentHash, to, now)).toBe(may)
     expect((await statesOf(opened, offer))?.[0]).toBe(may ? to : from)
     // An end is the end.
     if (!may) return
     for (const last of ['settled', 'cancelled'] as const) {
-      expect(await holds.conclude(offer.paymentHash, last)).toBe(false)
+      expect(await holds.conclude(offer.paymentHash, last, now)).toBe(false)
     }
     expect(await holds.decideToCancel(offer.paymentHash)).toBe(false)
     expect(await holds.decideToSettle(offer.paymentHash, 'patience')).toBe(false)
@@ -137,12 +137,30 @@ describe('the end of a payment', () => {
     expect((await statesOf(opened, offer))?.[0]).toBe(to)
   })
 
+  test.for([
+    ['held', false],
+    ['settling', false],
+    ['cancelling', true],
+    ['cancelled', true],
+  ] as const)('is corrected, from %s: %s, when the wallet took the payment after all', async ([from, may]) => {
+    await using opened = await openHolds()
+    const { holds } = opened.ledger
+    const offer = await heldWith(opened, from === 'cancelling' ? 'retryable' : 'captured')
+    if (from === 'cancelled') await holds.conclude(offer.paymentHash, 'cancelled', now)
+    else await froms[from](holds, offer.paymentHash)
+    expect(await holds.noteTaken(offer.paymentHash, now)).toBe(may)
+    expect((await statesOf(opened, offer))?.[0]).toBe(may ? 'settled' : from)
+    // Whoever still carries the other end out changes nothing any more.
+    expect(await holds.conclude(offer.paymentHash, 'cancelled', now)).toBe(!may)
+    expect(await holds.noteTaken(offer.paymentHash, now)).toBe(!may)
+  })
+
   test('that nobody pays for leaves nothing of the request, and no claim', async () => {
     await using opened = await openHolds()
     const { holds } = opened.ledger
     const offer = await heldWith(opened, 'retryable')
     await holds.decideToCancel(offer.paymentHash)
-    await holds.conclude(offer.paymentHash, 'cancelled')
+    await holds.conclude(offer.paymentHash, 'cancelled', now)
     expect(await opened.ledger.sealedRequest(offer.paymentHash)).toBeUndefined()
     const { paymentHash, requestHash } = offer
     const claimed = await opened.ledger.claim(makeClaim({ paymentHash, requestHash, nowMs: now + hour }))
@@ -153,10 +171,10 @@ describe('the end of a payment', () => {
     await using opened = await openHolds()
     const offer = await heldWith(opened, 'captured')
     for (const to of ['settled', 'cancelled'] as const)
-      expect(await opened.ledger.holds.conclude(hexOf(32), to)).toBe(false)
+      expect(await opened.ledger.holds.conclude(hexOf(32), to, now)).toBe(false)
     const upfront = makeClaim()
     await opened.ledger.claim(upfront)
-    expect(await opened.ledger.holds.conclude(upfront.paymentHash, 'cancelled')).toBe(false)
+    expect(await opened.ledger.holds.conclude(upfront.paymentHash, 'cancelled', now)).toBe(false)
     expect(await opened.ledger.holds.decideToCancel(upfront.paymentHash)).toBe(false)
     expect((await opened.ledger.read(upfront.paymentHash))?.state).toBe('settled')
     expect(await statesOf(opened, offer)).toEqual(['held', 'captured'])

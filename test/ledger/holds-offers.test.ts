@@ -113,7 +113,7 @@ describe('an accepted payment', () => {
     ]
     await opened.ledger.holds.decideToSettle(settling.paymentHash, 'result')
     for (const { paymentHash } of [cancelling, over]) await opened.ledger.holds.decideToCancel(paymentHash)
-    await opened.ledger.holds.conclude(over.paymentHash, 'cancelled')
+    await opened.ledger.holds.conclude(over.paymentHash, 'cancelled', now)
     const listed = async () =>
       (await opened.ledger.holds.undecided()).map(({ paymentHash, state, jobState }) => [paymentHash, state, jobState])
     expect(await listed()).toEqual([
@@ -141,6 +141,6 @@ test('a key is needed until the last payment under it has ended', async () => {
   expect(await running()).toBe(1)
   await ledger.holds.decideToSettle(offer.paymentHash, 'result')
   expect(await running()).toBe(1)
-  await ledger.holds.conclude(offer.paymentHash, 'settled')
+  await ledger.holds.conclude(offer.paymentHash, 'settled', now)
   expect(await running()).toBe(0)
 })

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { reach } from '../../failpoints.ts'
+import type { Clock } from '../../ports/clock.ts'
 import type { HoldState, HoldWallet } from '../../ports/hold-wallet.ts'
 import type { Holds } from '../../ports/holds.ts'
 import { LedgerError } from '../../ports/ledger.ts'
@@ -11,6 +12,7 @@ export interface Concluding {
   readonly paymentHash: string
   /** 64 hex digits. */
   readonly preimage: string
+  readonly clock: Clock
   readonly signal: AbortSignal
 }
 
@@ -28,7 +30,7 @@ export async function concludeHold(
   decision: 'settle' | 'cancel',
   concluding: Concluding,
 ): Promise<'settled' | 'cancelled' | undefined> {
-  const { holds, wallet, paymentHash, signal } = concluding
+  const { holds, wallet, paymentHash, clock, signal } = concluding
   const isUnknown = answeredOften()
   const tell = () => (decision === 'settle' ? settle(concluding, isUnknown) : letGo(wallet, paymentHash, isUnknown))
   return await untilDone(signal, async () => {
@@ -36,7 +38,7 @@ export async function concludeHold(
     const end = await tell()
     if (end === undefined) return undefined
     reach('hold_told')
-    await holds.conclude(paymentHash, end)
+    await holds.conclude(paymentHash, end, clock.nowMs())
     reach('hold_ended')
     return end
   })

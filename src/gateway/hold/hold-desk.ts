@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { reach } from '../../failpoints.ts'
 import { holdPreimage } from '../../l402/hold-preimage.ts'
 import type { GenuineToken } from '../../l402/token.ts'
-import type { HoldWallet } from '../../ports/hold-wallet.ts'
+import type { HoldState, HoldWallet } from '../../ports/hold-wallet.ts'
 import type { HeldPayment, HoldLimits, HoldOffer, Holds } from '../../ports/holds.ts'
 import type { Gateway } from '../gateway.ts'
 import { openRequest, type StoredRequest } from '../redeem/stored-request.ts'
@@ -70,6 +70,18 @@ export class HoldDesk implements AsyncDisposable {
     if (wallet) this.#run(() => concludeUnwritten(wallet, paymentHash, this.#closing.signal))
   }
 
+  /** What a wallet says of a payment now; `unknown` of a wallet that there is none of any more. @throws WalletError */
+  async lookUp(walletName: string, paymentHash: string): Promise<HoldState> {
+    const wallet = this.#wallet(walletName)
+    return wallet ? await lookUp(wallet, paymentHash) : 'unknown'
+  }
+
+  /** A wallet has taken a payment, whatever was decided of it. @throws LedgerError */
+  async noteTaken(paymentHash: string): Promise<void> {
+    const { holds, gateway } = this.#options
+    await holds.noteTaken(paymentHash, gateway().clock.nowMs())
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ending.abort()
     await Promise.race([Promise.allSettled(this.#busy), sleep(closingMs, undefined, { ref: false })])
@@ -86,19 +98,20 @@ export class HoldDesk implements AsyncDisposable {
 
   async #follow(offer: HoldOffer, fromBefore: boolean): Promise<void> {
     const { holds } = this.#options
-    const gateway = this.#options.gateway()
-    const { clock, events } = gateway
+    const { clock, events } = this.#options.gateway()
     const { paymentHash, service } = offer
     const { signal } = this.#ending
     const closing = this.#closing.signal
     const wallet = this.#wallet(offer.wallet)
     if (!wallet) return
+    const paidBefore = fromBefore && (await untilDone(signal, () => lookUp(wallet, paymentHash))) === 'accepted'
     const watched = await watchOffer({ offer, wallet, clock, signal })
     if (watched === undefined) return
     // Whoever paid while nobody was here has stopped waiting: the money goes back.
-    const tooLate = fromBefore && clock.nowMs() > offer.createdAtMs + this.#holdMs(offer.service) + absenceMs
+    const tooLate = paidBefore && clock.nowMs() > offer.createdAtMs + this.#holdMs(offer.service) + absenceMs
     if (watched === 'gone' || tooLate) return await this.#drop(offer, watched === 'accepted' ? wallet : undefined)
     reach('hold_locked')
+    const gateway = this.#options.gateway()
     const acceptedAtMs = clock.nowMs()
     const jobId = gateway.random(16).toString('hex')
     const ttlMs = gateway.catalog().byName(service)?.config.result.ttlMs ?? 24 * 3_600_000
@@ -157,9 +170,7 @@ export class HoldDesk implements AsyncDisposable {
     const { paymentHash, acceptedAtMs } = held
     const state = await untilDone(signal, () => lookUp(wallet, paymentHash))
     if (state === undefined) return
-    // Told all the same: a wallet that does not find a payment may hold it.
-    if (state === 'cancelled' || state === 'unknown')
-      return await this.#conclude(held, wallet, { kind: 'cancel', reason: 'lost' })
+    if (state === 'cancelled' || state === 'unknown') return await this.#endLost(held, wallet)
     const sealed = await untilDone(signal, async () => (await gateway.ledger.sealedRequest(paymentHash)) ?? 'none')
     if (sealed === undefined) return
     // Nobody waits longer because the clock was set back.
@@ -177,6 +188,17 @@ export class HoldDesk implements AsyncDisposable {
     if (decision.kind !== 'none') await this.#conclude(held, wallet, decision)
   }
 
+  /**
+   * The wallet does not have the payment any more, or says so. Decided and told all the same: a wallet that does not
+   * find a payment may hold it, and what is stored already is to be paid for.
+   */
+  async #endLost(held: HeldPayment, wallet: HoldWallet): Promise<void> {
+    const { gateway, holds } = this.#options
+    const decision = await decideLate(gateway(), holds, held.paymentHash, this.#closing.signal)
+    if (decision.kind === 'none') return
+    await this.#conclude(held, wallet, decision.kind === 'cancel' ? { ...decision, reason: 'lost' } : decision)
+  }
+
   async #decideByWork(
     held: HeldPayment,
     credential: { readonly preimage: string; readonly mintedAt: number },
@@ -184,7 +206,6 @@ export class HoldDesk implements AsyncDisposable {
     patientUntilMs: number,
   ): Promise<HeldDecision> {
     const { holds } = this.#options
-    const gateway = this.#options.gateway()
     const { paymentHash, tokenId } = held
     const request: StoredRequest = openRequest({ paymentHash, preimage: credential.preimage }, sealed)
     const terms = {
@@ -196,7 +217,7 @@ export class HoldDesk implements AsyncDisposable {
     }
     const token: GenuineToken = { paymentHash, tokenId, terms, appended: [], ...credential }
     return await workHeld(
-      { gateway, holds },
+      { gateway: this.#options.gateway, holds },
       {
         token,
         request,
@@ -218,8 +239,9 @@ export class HoldDesk implements AsyncDisposable {
     const credential = this.#credential(held)
     if (!credential) return
     const { preimage } = credential
+    const { clock } = gateway
     const { signal } = this.#closing
-    const end = await concludeHold(decision.kind, { holds, wallet, paymentHash, preimage, signal })
+    const end = await concludeHold(decision.kind, { holds, wallet, paymentHash, preimage, clock, signal })
     if (end === undefined) return
     const by = decision.kind === 'settle' ? decision.by : 'patience'
     const reason = decision.kind === 'cancel' ? decision.reason : 'lost'

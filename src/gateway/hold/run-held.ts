@@ -38,6 +38,7 @@ export async function runHeld(
       requestId: gateway.random(16).toString('base64url'),
       wantsNew: false,
       respondAsync: false,
+      isPresented: false,
       waiting: { left, wait: (waiting) => waiting },
     })
     switch (outcome.kind) {

@@ -23,16 +23,17 @@ export type HeldDecision =
   /** Somebody else decides. */
   | { readonly kind: 'none' }
 
-type Dependencies = { readonly gateway: Gateway; readonly holds: Holds }
+type Dependencies = { /** Today's, for each try. */ readonly gateway: () => Gateway; readonly holds: Holds }
 
 /**
  * Works for a held payment until its end is decided, and commits the decision. The money is taken for a stored result,
  * or when patience ends while the work runs; it is let go when there will be no result, or when patience ends before
  * the work has begun.
  */
-export async function workHeld({ gateway, holds }: Dependencies, work: HeldWork): Promise<HeldDecision> {
+export async function workHeld({ gateway: today, holds }: Dependencies, work: HeldWork): Promise<HeldDecision> {
   const { token, request, patientUntilMs, ending, closing } = work
   const { paymentHash } = token
+  const gateway = today()
   const { clock } = gateway
   const patienceMs = patientUntilMs - clock.nowMs()
   // Work that began now would be paid for by somebody who has stopped waiting.
@@ -40,7 +41,7 @@ export async function workHeld({ gateway, holds }: Dependencies, work: HeldWork)
   const impatient = new AbortController()
   const late = sleep(patienceMs, 'late' as const, { signal: ending, ref: false }).catch(() => 'ending' as const)
   while (!ending.aborted) {
-    const run = await Promise.race([runHeld(gateway, token, request, impatient.signal), late])
+    const run = await Promise.race([runHeld(today(), token, request, impatient.signal), late])
     if (run === 'ending') break
     if (run === 'late') {
       const decided = await decideLate(gateway, holds, paymentHash, closing)
@@ -51,7 +52,9 @@ export async function workHeld({ gateway, holds }: Dependencies, work: HeldWork)
     if (decided) return decided
     const afterMs = run.kind === 'later' ? run.afterMs : 0
     if (clock.nowMs() + afterMs >= patientUntilMs) return await decideLate(gateway, holds, paymentHash, closing)
-    await sleep(afterMs, undefined, { signal: ending, ref: false }).catch(() => undefined)
+    const waited = sleep(afterMs, 'over' as const, { signal: ending, ref: false }).catch(() => 'ending' as const)
+    // The clock may have been set back since then.
+    if ((await Promise.race([waited, late])) === 'late') return await decideLate(gateway, holds, paymentHash, closing)
   }
   // Nothing of it shall begin while the process ends.
   impatient.abort()

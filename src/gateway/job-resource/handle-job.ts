@@ -4,6 +4,7 @@ import { judgeAppended } from '../../l402/caveats.ts'
 import type { GenuineToken } from '../../l402/token.ts'
 import { authorize } from '../authorize.ts'
 import type { Gateway } from '../gateway.ts'
+import { isLetGo, takenAfterAll } from '../hold/taken-after-all.ts'
 import { limitRequests } from '../limits/client-limits.ts'
 import { headerLines } from '../request/headers.ts'
 import { type Preferences, readPreferences } from '../request/prefer.ts'
@@ -50,6 +51,7 @@ export async function handleJob(
     throw await withStanding(gateway, token, thrown)
   }
   const preferences = readPreferences(headerLines(incoming, 'prefer'))
+  if (isLetGo(record)) await takenAfterAll(gateway, record)
   const view = await lookAt(gateway, outgoing, scope, { token, preferences, mayRun: method === 'GET' })
   if (result !== undefined) return await sendResult(gateway, incoming, outgoing, scope, token, view)
   sendDocument(incoming, outgoing, scope, 200, describeJob(gateway.settings, view))

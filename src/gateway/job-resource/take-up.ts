@@ -40,6 +40,7 @@ export async function takeUp(
     requestId,
     wantsNew: false,
     respondAsync: false,
+    isPresented: true,
     waiting: { left: stays, wait: (waiting) => waiting },
   }).finally(() => undecided[Symbol.dispose]())
   const outcome = await Promise.race([running, delay(patienceMs, 'queued' as const, { ref: false })])

@@ -6,6 +6,7 @@ import type { GenuineToken } from '../../l402/token.ts'
 import type { CallHealth } from '../../ports/guard.ts'
 import { type ClaimRequest, LedgerError, type PaymentRecord } from '../../ports/ledger.ts'
 import { type Gateway, mismatchGraceMs } from '../gateway.ts'
+import { isLetGo, takenAfterAll } from '../hold/taken-after-all.ts'
 import { giveBackChallenges } from '../limits/client-limits.ts'
 import { admit, type Waiting } from './admit.ts'
 import { claimRequest } from './claim-request.ts'
@@ -30,6 +31,8 @@ export interface Redemption extends StoredRequest {
   readonly requestId: string
   readonly wantsNew: boolean
   readonly waiting: Waiting
+  /** Somebody showed the preimage; false where the gateway itself works for a payment that is held. */
+  readonly isPresented: boolean
   /** Keeps the request, so that a job nobody waits for can be taken up again. */
   readonly respondAsync: boolean
 }
@@ -61,6 +64,7 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
     // Asked before the ledger, which may have it noted by then.
     const isNoted = gateway.deliveries.isNoted(paymentHash)
     const record = await gateway.ledger.read(paymentHash)
+    if (redemption.isPresented && record && isLetGo(record) && (await takenAfterAll(gateway, record))) continue
     // Whoever asks for a new one each time has not had this one where its answer was lost.
     const wantsNew = redemption.wantsNew && (isNoted || record?.job.firstDeliveredAtMs !== undefined)
     const situation = situationFor(gateway, { ...redemption, wantsNew }, record, hash, asMinted)

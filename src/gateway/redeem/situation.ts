@@ -69,6 +69,8 @@ export function withdrawn({ state, job }: PaymentRecord): Extract<Situation, { k
 
 export const isWithdrawn = ({ state }: PaymentRecord): boolean => state === 'revoked' || state === 'refunded'
 
+const takenSoonMs = 1_000
+
 /** Until when a row is honoured, whatever the minted expiry alone would say. */
 export function honouredUntilMs(record: PaymentRecord): number {
   return Math.max(record.mintedExpiry * 1000, record.job.keepUntilMs ?? 0)
@@ -79,6 +81,10 @@ function sameRequest(record: PaymentRecord, { nowMs, arrivedAtMs, wantsNew }: Si
   const over = arrivedAtMs >= honouredUntilMs(record)
   const kept = !job.pruned && arrivedAtMs < (job.keepUntilMs ?? 0)
   const due: Situation = { kind: 'error', code: 'refund_due', reference: job.id }
+  // Its time begins when the wallet has taken it, which is a moment away: the preimage is here.
+  const isStored = job.state === 'captured' || job.state === 'refused'
+  if (record.state === 'settling' && job.state !== 'running' && (isStored ? !kept : over))
+    return { kind: 'error', code: 'settlement_pending', retryAfterMs: takenSoonMs }
   switch (job.state) {
     case 'running':
       return { kind: 'claim' }

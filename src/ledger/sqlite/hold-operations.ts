@@ -45,6 +45,8 @@ export class HoldOperations {
   readonly #decide: Database.Statement<Named>
   readonly #conclude: Database.Statement<Named>
   readonly #close: Database.Statement<[Buffer]>
+  readonly #taken: Database.Statement<[Buffer]>
+  readonly #keep: Database.Statement<Named>
   readonly #withdrawals: WithdrawalTable
   readonly #meta: MetaTable
 
@@ -83,6 +85,14 @@ export class HoldOperations {
     this.#conclude = database.prepare(
       `UPDATE payment SET state = :to WHERE hash = :hash
          AND CASE :to WHEN 'settled' THEN state IN ('settling', 'cancelling') ELSE state IN ('held', 'settling', 'cancelling') END`,
+    )
+    this.#taken = database.prepare(
+      "UPDATE payment SET state = 'settled' WHERE hash = ? AND state IN ('cancelling', 'cancelled')",
+    )
+    // A run that is under way gets its time when it ends.
+    this.#keep = database.prepare(
+      `UPDATE job SET keep_until = max(keep_until, :nowMs + result_ttl)
+       WHERE number = (SELECT number FROM payment WHERE hash = :hash AND state = 'settled')`,
     )
     // What nobody will be given is not kept.
     this.#close = database.prepare(
@@ -149,10 +159,18 @@ export class HoldOperations {
     return this.#decide.run({ hash: Buffer.from(paymentHash, 'hex'), to: 'cancelling', when: 'nothing' }).changes === 1
   }
 
-  concludeHold(paymentHash: string, to: 'settled' | 'cancelled'): boolean {
+  concludeHold(paymentHash: string, to: 'settled' | 'cancelled', nowMs: number): boolean {
     const hash = Buffer.from(paymentHash, 'hex')
     const done = this.#conclude.run({ hash, to }).changes === 1
     if (to === 'cancelled') this.#close.run(hash)
+    else if (done) this.#keep.run({ hash, nowMs })
+    return done
+  }
+
+  noteHoldTaken(paymentHash: string, nowMs: number): boolean {
+    const hash = Buffer.from(paymentHash, 'hex')
+    const done = this.#taken.run(hash).changes === 1
+    if (done) this.#keep.run({ hash, nowMs })
     return done
   }
 }

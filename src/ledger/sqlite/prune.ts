@@ -23,9 +23,12 @@ export class Pruner {
   constructor(database: Database.Database, meta: MetaTable) {
     this.#meta = meta
     this.#keptInvoices = new KeptInvoiceTable(database)
+    // What nobody could present yet, because its payment is not taken yet, is kept for them.
     this.#deleteFrames = database.prepare(
       `UPDATE job SET pruned = 1, sealed_request = NULL, upstream_ref = NULL
-       WHERE number IN (SELECT number FROM job WHERE keep_until <= ? AND pruned = 0 LIMIT ?) RETURNING number`,
+       WHERE number IN (SELECT j.number FROM job j JOIN payment p ON p.number = j.number
+         WHERE j.keep_until <= ? AND j.pruned = 0 AND p.state NOT IN ('held', 'settling', 'cancelling') LIMIT ?)
+       RETURNING number`,
     )
     this.#framesOf = database.prepare('DELETE FROM frame WHERE job = ?')
     this.#expired = database.prepare(

@@ -36,8 +36,12 @@ export class SqliteHolds implements Holds {
     return this.#write('decideToCancel', paymentHash)
   }
 
-  conclude(paymentHash: string, state: 'settled' | 'cancelled'): Promise<boolean> {
-    return this.#write('concludeHold', paymentHash, state)
+  conclude(paymentHash: string, state: 'settled' | 'cancelled', nowMs: number): Promise<boolean> {
+    return this.#write('concludeHold', paymentHash, state, nowMs)
+  }
+
+  noteTaken(paymentHash: string, nowMs: number): Promise<boolean> {
+    return this.#write('noteHoldTaken', paymentHash, nowMs)
   }
 
   undecided(): Promise<HeldPayment[]> {

@@ -20,6 +20,14 @@ export interface ArenaOptions {
   readonly stepped?: boolean
 }
 
+interface GatewayStart {
+  readonly port: number
+  readonly admin: number
+  readonly failpoint: string
+  readonly until?: RegExp
+  readonly onSpawned?: (started: Started) => void
+}
+
 /** A gateway, a service and a wallet, all on one disk, and everything that anyone saw of them. */
 export class Arena implements AsyncDisposable {
   readonly directory = mkdtempSync(join(tmpdir(), 'turnpike-faults-'))
@@ -29,6 +37,8 @@ export class Arena implements AsyncDisposable {
   readonly purchases: Purchase[] = []
   /** How often a process was ended by force. */
   kills = 0
+  /** How often the ledger could not be written to for a while. */
+  locks = 0
   /** What every gateway of this arena is started with, beside its failpoint. */
   readonly #options: Required<ArenaOptions>
   readonly #ports: readonly number[]
@@ -62,18 +72,26 @@ export class Arena implements AsyncDisposable {
     return this.#service
   }
 
+  /** It is the arena's from the beginning of its start on, so that it can come to harm then too. */
   async startGateway(failpoint = ''): Promise<void> {
-    this.#gateway = await this.startProcess(this.#ports[0] ?? 0, this.#ports[1] ?? 0, failpoint)
+    const [port = 0, admin = 0] = this.#ports
+    await this.startProcess({ port, admin, failpoint, onSpawned: (gateway) => void (this.#gateway = gateway) })
   }
 
   /** Another gateway on the same data. */
   async startSecond(until = /Turnpike sells/): Promise<Started & { readonly url: string }> {
     const [, , , port = 0, admin = 0] = this.#ports
-    const second = await this.startProcess(port, admin, '', until)
+    const second = await this.startProcess({ port, admin, failpoint: '', until })
     return Object.assign(Object.create(second) as Started, { url: `http://127.0.0.1:${port}` })
   }
 
-  private startProcess(port: number, admin: number, failpoint: string, until = /Turnpike sells/): Promise<Started> {
+  private startProcess({
+    port,
+    admin,
+    failpoint,
+    until = /Turnpike sells/,
+    onSpawned,
+  }: GatewayStart): Promise<Started> {
     const { root, stepped } = this.#options
     const preload = stepped ? ['--import', join(import.meta.dirname, 'stepped-clock.ts')] : []
     const addresses = ['--listen', `127.0.0.1:${port}`, '--admin', `127.0.0.1:${admin}`]
@@ -89,6 +107,7 @@ export class Arena implements AsyncDisposable {
       env: { TURNPIKE_FAILPOINT: failpoint, TURNPIKE_CLOCK_FILE: join(this.directory, 'clock') },
       logFile: this.logFile,
       until,
+      ...(onSpawned && { onSpawned }),
     })
   }
 
@@ -124,8 +143,8 @@ export class Arena implements AsyncDisposable {
   }
 
   /** Pays with the gateway's own wallet, which may die with it: a payment that is held. */
-  readonly payHeld = (invoice: string): Promise<PaymentEnd> =>
-    payAtWallet(`http://127.0.0.1:${this.#ports[1]}`, invoice)
+  readonly payHeld = (invoice: string, forMs?: number): Promise<PaymentEnd | undefined> =>
+    payAtWallet(`http://127.0.0.1:${this.#ports[1]}`, invoice, forMs)
 
   want(kind: Kind, work: Partial<Work> = {}): Purchase {
     const purchase = newPurchase(kind, { units: 7, note: `canary ${this.purchases.length} of the prompts`, ...work })

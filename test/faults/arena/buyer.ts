@@ -8,16 +8,29 @@ export type UpfrontKind = 'json' | 'sse' | 'binary'
 /** Charged on delivery: patiently, hastily, and hastily behind others in a queue. */
 export type HeldKind = 'held' | 'hasty' | 'queued'
 
+export const isHeld = (kind: Kind): kind is HeldKind => kind === 'held' || kind === 'hasty' || kind === 'queued'
+
 /** One thing a buyer wants, and everything that happened until they had it. */
 export interface Purchase {
   readonly kind: Kind
   readonly work: Work
+  /** What they asked for with the same payment, once the work they had paid for was refused or given up. */
+  instead: Work | undefined
   payment: { readonly paymentHash: string; readonly token: string; readonly preimage: string } | undefined
-  /** A payment that is held, and how its buyer's wallet saw it end. */
-  held: { readonly paymentHash: string; readonly end: 'paid' | 'refused' | undefined } | undefined
+  /** A payment that is held, and how its buyer's wallet saw it end; `unpaid` where they never made it. */
+  held: { readonly paymentHash: string; readonly end: 'paid' | 'refused' | 'unpaid' | undefined } | undefined
   readonly steps: Step[]
-  /** Undefined while the buyer is still at it. */
-  outcome: 'delivered' | 'not_charged' | 'refundable' | 'asked_to_pay_again' | 'lost' | 'impatient' | undefined
+  /** Undefined while the buyer is still at it; `unsold`: not charged, and for no reason. */
+  outcome:
+    | 'delivered'
+    | 'not_charged'
+    | 'refundable'
+    | 'asked_to_pay_again'
+    | 'lost'
+    | 'impatient'
+    | 'changed_mind'
+    | 'unsold'
+    | undefined
 }
 
 export interface Step {
@@ -35,13 +48,15 @@ export interface BuyerOptions {
   pay(invoice: string): Promise<string>
   /** How long they go on trying, ms. */
   readonly patienceMs?: number
+  /** They do not ask for something else when the work they paid for is refused or given up. */
+  readonly insists?: boolean
 }
 
 const shortestWaitMs = 60
 const longestWaitMs = 1_050
 
 export function newPurchase(kind: Kind, work: Work): Purchase {
-  return { kind, work, payment: undefined, held: undefined, steps: [], outcome: undefined }
+  return { kind, work, instead: undefined, payment: undefined, held: undefined, steps: [], outcome: undefined }
 }
 
 /** Asks for the price and pays it. @returns false when there was no price to pay within the buyer's patience */
@@ -73,6 +88,11 @@ export async function buy(purchase: Purchase, options: BuyerOptions): Promise<vo
   }
   while (performance.now() < untilMs) {
     const answer = await step(purchase, options)
+    if (!options.insists && isFreeForAnother(answer) && !purchase.instead) {
+      const { units, note, paceMs = 0 } = purchase.work
+      purchase.instead = { units, note: `${note} instead`, paceMs }
+      continue
+    }
     const outcome = outcomeOf(answer)
     if (outcome) {
       purchase.outcome = outcome
@@ -91,7 +111,8 @@ export async function step(
   { url }: Pick<BuyerOptions, 'url'>,
   leaveAtBytes?: number,
 ): Promise<Answer> {
-  const { kind, work, payment, steps } = purchase
+  const { kind, payment, steps } = purchase
+  const work = purchase.instead ?? purchase.work
   const authorization = payment && `L402 ${payment.token}:${payment.preimage}`
   const answer = await attempt({ url, path: `/${kind}`, body: work, authorization, leaveAtBytes })
   const money = answer.headers['l402-payment']
@@ -105,6 +126,12 @@ export async function step(
     sha256: answer.sha256,
   })
   return answer
+}
+
+/** The payment is the buyer's, and the work it was for will not be done: they may ask for something else. */
+function isFreeForAnother(answer: Answer): boolean {
+  if (!answer.complete) return false
+  return answer.status === 422 ? answer.headers['l402-payment'] === 'unspent' : problemIn(answer)?.code === 'given_up'
 }
 
 function outcomeOf(answer: Answer): Purchase['outcome'] {

@@ -44,13 +44,12 @@ export async function check(arena: Arena): Promise<Checked> {
   using ledger = opened(join(arena.dataDir, 'ledger.sqlite'))
   using wallet = opened(join(arena.dataDir, 'dev-wallet.sqlite'))
   const readings = new Readings(ledger.database)
-  const amounts = wallet.database.prepare<[], { payment_hash: string; amount_msat: bigint }>('SELECT * FROM payment')
-  const paid = new Map(
-    amounts
-      .safeIntegers()
-      .all()
-      .map((row) => [row.payment_hash, row.amount_msat]),
-  )
+  const payments = wallet.database
+    .prepare<[], { payment_hash: string; amount_msat: bigint; settled_at_ms: bigint }>('SELECT * FROM payment')
+    .safeIntegers()
+    .all()
+  const paid = new Map(payments.map((row) => [row.payment_hash, row.amount_msat]))
+  const paidAtMs = new Map(payments.map((row) => [row.payment_hash, Number(row.settled_at_ms)]))
   const add = (promise: Violation['promise'], what: string) => void violations.push({ promise, what })
 
   for (const line of log) if (line.kind === 'trouble') add('P1', `the service was called oddly: ${line.what}`)
@@ -69,47 +68,51 @@ export async function check(arena: Arena): Promise<Checked> {
       record: hash === '' ? undefined : readings.read(hash),
       paidMsat: paid.get(hash),
     }
-    judgePurchase(seen, arena.kills, add)
+    judgePurchase(seen, arena.kills + arena.locks, add)
     await judgeStored(seen, readings, add)
   }
   judgeSecrets(arena, add)
-  const held = judgeHolds({ purchases: arena.purchases, holds: readHolds(arena), readings, paid, begun }, add)
+  const held = judgeHolds({ purchases: arena.purchases, holds: readHolds(arena), readings, paid, paidAtMs, begun }, add)
   return { violations, executions: begun.length, purchases: arena.purchases.length, held }
 }
 
 export type Add = (promise: Violation['promise'], what: string) => void
 
 /** P1 and P6, as the service saw them at the moment it was called. */
-function judgeExecution({ id, row, paidMsat, held, body, names }: Begun, add: Add): void {
+function judgeExecution({ id, row, paidMsat, held, body, names, orphan }: Begun, add: Add): void {
+  if (/authorization|l402|macaroon/.test(names)) add('P7', `execution ${id} was shown the credential`)
+  if (orphan) return
   if (typeof row === 'string') add('P1', `execution ${id} began while the ledger said ${row}`)
   else if (row.state !== 'running') add('P1', `execution ${id} began while the payment was ${row.state}`)
   const locked = held?.state === 'accepted' ? held.amountMsat : undefined
   const worthMsat = paidMsat ?? locked
   if (worthMsat === undefined) add('P1', `execution ${id} began unpaid`)
   else if (BigInt(worthMsat) < BigInt(body.units) * msatPerUnit) add('P6', `execution ${id} did more than was paid`)
-  if (/authorization|l402|macaroon/.test(names)) add('P7', `execution ${id} was shown the credential`)
 }
 
-/** Runs that came to no end of their own. */
+/** Runs that came to no result, by the service's own doing. */
 function brokenRuns(log: readonly LogLine[], hash: string): number {
-  return log.filter((line) => line.kind === 'failed' && line.paymentHash === hash).length
+  return log.filter(({ kind, ...line }) => {
+    return (kind === 'failed' || kind === 'refused') && 'paymentHash' in line && line.paymentHash === hash
+  }).length
 }
 
 function judgePurchase({ purchase, executions, broken, record, paidMsat }: Seen, kills: number, add: Add): void {
-  const { kind, work, payment, steps, outcome } = purchase
+  const { kind, work, instead, payment, steps, outcome } = purchase
   const name = `${kind} ${payment?.paymentHash.slice(0, 8) ?? 'unpaid'}`
   const wholes = steps.filter(({ paid, status, complete }) => paid && complete && status === 200)
   const delivered = new Set(wholes.map(({ sha256 }) => sha256))
   if (delivered.size > 1) add('P2', `${name}: ${delivered.size} different results were delivered`)
   for (const sha256 of delivered)
     if (!executions.some((each) => each.sha256 === sha256)) add('P3', `${name}: what was delivered as whole is not`)
-  const perEpoch = Map.groupBy(executions, ({ row }) => (typeof row === 'string' ? row : row.epoch))
+  const timely = executions.filter(({ orphan }) => !orphan)
+  const perEpoch = Map.groupBy(timely, ({ row }) => (typeof row === 'string' ? row : row.epoch))
   for (const [epoch, runs] of perEpoch) if (runs.length > 1) add('P2', `${name}: ${runs.length} runs of epoch ${epoch}`)
   if (executions.length > 1 + kills + broken)
     add('P2', `${name}: ${executions.length} runs for ${kills} kills and ${broken} failures`)
   for (const { body } of executions) {
-    if (!isDeepStrictEqual(body, { ...work, quality: 'good' }))
-      add('P6', `${name}: the service was given ${JSON.stringify(body)}`)
+    const asked = [work, instead].some((each) => each && isDeepStrictEqual(body, { ...each, quality: 'good' }))
+    if (!asked) add('P6', `${name}: the service was given ${JSON.stringify(body)}`)
   }
   for (const { paid, status, code } of steps) {
     if (paid && status === 402) add('P5', `${name}: a paid request was answered 402 ${code}`)

@@ -1,15 +1,19 @@
-import type { Kind } from './buyer.ts'
+import type { HeldKind, Kind } from './buyer.ts'
 
 export const msatPerUnit = 3_000n
 
 /** Until when a payment for work that takes its time is held. */
 export const shortHoldMs = 700
+const longHoldMs = 20_000
+
+/** How long a payment is held at most, where it is. */
+export const holdMs: Readonly<Record<HeldKind, number>> = { held: longHoldMs, hasty: shortHoldMs, queued: shortHoldMs }
 
 const lines: Readonly<Record<Kind, readonly string[]>> = {
   json: ['attempts: 20'],
   sse: ['attempts: 20', 'stream: true'],
   binary: ['attempts: 20'],
-  held: ['attempts: 2', 'charge: { on_delivery: { hold: 20s } }'],
+  held: ['attempts: 2', `charge: { on_delivery: { hold: ${longHoldMs}ms } }`],
   hasty: ['attempts: 1', `charge: { on_delivery: { hold: ${shortHoldMs}ms } }`],
   queued: ['attempts: 2', `charge: { on_delivery: { hold: ${shortHoldMs}ms } }`],
 }
@@ -46,6 +50,7 @@ ${lines[kind].map((line) => `    ${line}\n`).join('')}
           breaks: { type: boolean }
           refused: { type: boolean }
           paceMs: { type: integer }
+          lateMs: { type: integer }
 `,
   )
   .join('')}`

@@ -17,6 +17,8 @@ export interface Work {
   readonly refused?: boolean
   /** Between two pieces. */
   readonly paceMs?: number
+  /** Before anything else, a failure too. */
+  readonly lateMs?: number
 }
 
 /** An execution as the service saw it begin. */
@@ -32,7 +34,9 @@ export interface Begun {
   readonly names: string
   /** Of the whole result. */
   readonly sha256: string
-  readonly row: { readonly state: string; readonly epoch: number } | string
+  /** The gateway that called was dead when the call was read, so what the others say is about a later one. */
+  readonly orphan: boolean
+  readonly row: { readonly state: string; readonly epoch: number; readonly payment: string } | string
   readonly paidMsat: number | undefined
   /** Where the payment is held: what the wallet says of that. */
   readonly held: { readonly state: string; readonly amountMsat: number } | undefined

@@ -1,9 +1,11 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import type { Readings } from '#src/ledger/sqlite/operations.ts'
+import type { PaymentRecord } from '#src/ports/ledger.ts'
 import type { Arena } from './arena.ts'
-import type { Purchase } from './buyer.ts'
+import { isHeld, type Purchase } from './buyer.ts'
 import type { Add } from './checker.ts'
+import { holdMs } from './configuration.ts'
 import type { Begun } from './execution-log.ts'
 import { eventually } from './processes.ts'
 
@@ -25,6 +27,8 @@ interface Evidence {
   readonly readings: Pick<Readings, 'read'>
   /** Payments that the wallet has taken, msat. */
   readonly paid: ReadonlyMap<string, bigint>
+  /** When, by the wallet's clock, ms. */
+  readonly paidAtMs: ReadonlyMap<string, number>
   readonly begun: readonly Begun[]
 }
 
@@ -61,7 +65,7 @@ export async function nothingHeld(arena: Arena): Promise<void> {
  * P8, with the buyers' balances: a payment was taken exactly where its whole result is stored or its token was redeemed,
  * let go everywhere else, and is held nowhere; wallet, ledger and buyer say the same.
  */
-export function judgeHolds({ purchases, holds, readings, paid, begun }: Evidence, add: Add): HeldBooks {
+export function judgeHolds({ purchases, holds, readings, paid, paidAtMs, begun }: Evidence, add: Add): HeldBooks {
   const buyers = new Map(purchases.map((purchase) => [purchase.held?.paymentHash, purchase]))
   for (const { paymentHash, state } of holds) {
     const name = `held ${paymentHash.slice(0, 8)}`
@@ -79,33 +83,52 @@ export function judgeHolds({ purchases, holds, readings, paid, begun }: Evidence
     const hadIt = captured && purchase?.outcome === 'delivered'
     if (charged && !hadIt)
       add('P8', `${name}: charged without a result: ${record?.job.state ?? 'no job'}, ${purchase?.outcome ?? 'nobody'}`)
-    if (!charged && captured && record.state !== 'cancelled') add('P8', `${name}: a result is stored and not charged`)
+    // The wallet of these tests loses no payment.
+    if (!charged && captured) add('P8', `${name}: a result is stored and not charged`)
+    if (charged && record && purchase) judgeTaking(name, purchase, record, paidAtMs.get(paymentHash) ?? 0, add)
     if (!charged && record?.job.firstDeliveredAtMs !== undefined) add('P8', `${name}: delivered and not charged`)
   }
   for (const { kind, held, outcome, steps } of purchases) {
     if (!held) continue
     const hold = holds.find(({ paymentHash }) => paymentHash === held.paymentHash)
     const name = `${kind} ${held.paymentHash.slice(0, 8)}`
-    const end = { paid: 'settled', refused: 'cancelled' }[held.end ?? 'refused']
+    const end = { paid: 'settled', refused: 'cancelled', unpaid: 'open' }[held.end ?? 'refused']
     if (held.end === undefined || hold?.state !== end)
       add(
         'P8',
         `${name}: the buyer's wallet says ${held.end ?? 'nothing'} and the seller's ${hold?.state ?? 'nothing'}`,
       )
-    if (outcome !== 'delivered' && outcome !== 'not_charged')
+    if (outcome !== 'delivered' && outcome !== 'not_charged' && outcome !== 'changed_mind')
       add('P8', `${name}: the buyer ended ${outcome}: ${JSON.stringify(steps.at(-1))}`)
   }
-  judgePatience(buyers, begun, add)
+  judgeBeginnings(begun, add)
   const count = (wanted: Hold['state']) => holds.filter(({ state }) => state === wanted).length
   const notCharged = purchases.filter(({ outcome }) => outcome === 'not_charged').length
   return { settled: count('settled'), cancelled: count('cancelled'), notCharged }
 }
 
-/** While its buyer can wait, work begins for money that is locked in and not taken. */
-function judgePatience(buyers: ReadonlyMap<string | undefined, Purchase>, begun: readonly Begun[], add: Add): void {
-  for (const { id, paymentHash, held } of begun) {
-    const patient = buyers.get(paymentHash)?.kind === 'held'
-    if (patient && held?.state !== 'accepted')
-      add('P8', `execution ${id} began while its payment was ${held?.state ?? 'unknown'} and not held`)
+/** Timers run on another clock than the rest. */
+const toleranceMs = 20
+
+/** Money is taken when the whole result is stored, or when the buyer's patience is over. */
+function judgeTaking(name: string, { kind }: Purchase, record: PaymentRecord, takenAtMs: number, add: Add): void {
+  const patientUntilMs = record.createdAtMs + (isHeld(kind) ? holdMs[kind] : 0)
+  const storedAtMs = record.job.state === 'captured' ? (record.job.finishedAtMs ?? 0) : Number.POSITIVE_INFINITY
+  if (takenAtMs < Math.min(patientUntilMs, storedAtMs) - toleranceMs)
+    add('P8', `${name}: taken ${storedAtMs - takenAtMs} ms before the result was stored, and before patience ended`)
+}
+
+/** What the ledger may say of a payment while work begins for it, by what the wallet said just before. */
+const mayBegin: Readonly<Record<string, readonly string[]>> = {
+  accepted: ['held', 'settling', 'settled'],
+  settled: ['settling', 'settled'],
+}
+
+/** Work begins for money that is locked in, or was taken by a decision that stands in the ledger. */
+function judgeBeginnings(begun: readonly Begun[], add: Add): void {
+  for (const { id, held, row, orphan } of begun) {
+    if (!held || orphan || typeof row === 'string') continue
+    if (!mayBegin[held.state]?.includes(row.payment))
+      add('P8', `execution ${id} began while its payment was ${held.state}, and ${row.payment} in the ledger`)
   }
 }

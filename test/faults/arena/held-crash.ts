@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as passed } from 'node:timers/promises'
 import type { Arena } from './arena.ts'
-import type { HeldKind, Purchase } from './buyer.ts'
+import { buy, type HeldKind, type Purchase } from './buyer.ts'
 import { shortHoldMs } from './configuration.ts'
 import { buyAgain } from './crash.ts'
 import { readExecutions, type Work } from './execution-log.ts'
@@ -60,6 +60,11 @@ const settling = [
   'hold_ended',
 ]
 const late = 1_800
+
+/** Everywhere that a purchase which is charged on delivery may pass. */
+export const holdPoints: readonly string[] = [
+  ...new Set([...untilDecided, ...settling, ...cancelling, 'before:fail', 'after:fail', 'head_delivered']),
+]
 
 export const heldScenarios: Readonly<Record<string, HeldScenario>> = {
   'they sell a result': {
@@ -135,7 +140,9 @@ export async function failAtTheSameInstant(arena: Arena): Promise<Purchase> {
   await arena.startGateway('after:fail=stop')
   const { pid } = arena.gateway
   const purchase = arena.want('hasty', { failures: 9 })
-  const buying = buyHeld(purchase, arena)
+  // Something else would come of a payment that must not have been taken.
+  const insists = () => buy(purchase, { url: arena.url, pay: arena.pay, insists: true })
+  const buying = buyHeld(purchase, arena, undefined, insists)
   await eventually('the gateway stands still', () => /^\d+ \(.*\) T/.test(readFileSync(`/proc/${pid}/stat`, 'utf8')))
   await passed(shortHoldMs + 100)
   arena.gateway.signal('SIGCONT')

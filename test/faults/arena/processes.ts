@@ -8,6 +8,8 @@ import { setTimeout as passed } from 'node:timers/promises'
 export interface Started {
   readonly pid: number
   readonly alive: boolean
+  /** It ended by SIGKILL, and not by itself. */
+  readonly killed: boolean
   /** Resolves when it has ended. */
   readonly ended: Promise<void>
   signal(signal: NodeJS.Signals): void
@@ -28,10 +30,12 @@ export interface StartOptions {
   readonly logFile: string
   /** It is started when standard error has said this. */
   readonly until: RegExp
+  /** Told of the process before it is started. */
+  readonly onSpawned?: (started: Started) => void
 }
 
 /** @throws Error when the process ends before it says what it should */
-export async function start({ args, env = {}, logFile, until }: StartOptions): Promise<Started> {
+export async function start({ args, env = {}, logFile, until, onSpawned }: StartOptions): Promise<Started> {
   const child = spawn(process.execPath, ['--import', join(import.meta.dirname, 'ends-with-parent.ts'), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH ?? '', ...env },
@@ -57,6 +61,9 @@ export async function start({ args, env = {}, logFile, until }: StartOptions): P
     get alive() {
       return child.exitCode === null && child.signalCode === null
     },
+    get killed() {
+      return child.signalCode === 'SIGKILL'
+    },
     ended,
     signal: (signal) => void child.kill(signal),
     async kill() {
@@ -64,6 +71,7 @@ export async function start({ args, env = {}, logFile, until }: StartOptions): P
       await ended
     },
   }
+  onSpawned?.(started)
   await spoke
   return started
 }

@@ -24,19 +24,22 @@ function witness(paymentHash: string): Pick<Begun, 'row' | 'paidMsat' | 'held'> 
   let paidMsat: number | undefined
   let held: Begun['held']
   try {
-    using ledger = opened('ledger.sqlite')
-    row = (ledger.database
-      .prepare('SELECT j.state, j.epoch FROM job j JOIN payment p ON p.number = j.number WHERE p.hash = ?')
-      .get(Buffer.from(paymentHash, 'hex')) ?? 'none') as Begun['row']
+    // What the wallet does follows what the ledger says, so the ledger is read last: it cannot be behind the wallet.
+    using holds = opened('dev-wallet-holds.sqlite')
+    held = holds.database
+      .prepare('SELECT state, amount_msat AS amountMsat FROM hold WHERE payment_hash = ?')
+      .get(paymentHash) as Begun['held']
     using wallet = opened('dev-wallet.sqlite')
     paidMsat = wallet.database
       .prepare('SELECT amount_msat FROM payment WHERE payment_hash = ?')
       .pluck()
       .get(paymentHash) as number | undefined
-    using holds = opened('dev-wallet-holds.sqlite')
-    held = holds.database
-      .prepare('SELECT state, amount_msat AS amountMsat FROM hold WHERE payment_hash = ?')
-      .get(paymentHash) as Begun['held']
+    using ledger = opened('ledger.sqlite')
+    row = (ledger.database
+      .prepare(
+        'SELECT j.state, j.epoch, p.state AS payment FROM job j JOIN payment p ON p.number = j.number WHERE p.hash = ?',
+      )
+      .get(Buffer.from(paymentHash, 'hex')) ?? 'none') as Begun['row']
   } catch (thrown) {
     row = `unreadable: ${String(thrown)}`
   }
@@ -69,6 +72,22 @@ function make(path: string, id: string, work: Work): { readonly type: string; re
 
 const runs = new Map<string, number>()
 
+const beatMs = 20
+let beatAt = performance.now()
+let awakeSince = beatAt
+setInterval(() => {
+  const now = performance.now()
+  if (now - beatAt > 5 * beatMs) awakeSince = now
+  beatAt = now
+}, beatMs).unref()
+
+/** Whether the caller of a request that was read after this process stood still has gone meanwhile. */
+async function isOrphan({ socket }: IncomingMessage): Promise<boolean> {
+  const now = performance.now()
+  if (now - beatAt > 5 * beatMs || now - awakeSince < 500) await passed(5)
+  return socket.destroyed || socket.readableEnded
+}
+
 async function answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   const chunks: Buffer[] = []
   for await (const chunk of incoming) chunks.push(chunk as Buffer)
@@ -82,8 +101,10 @@ async function answer(incoming: IncomingMessage, outgoing: ServerResponse): Prom
   const { type, pieces } = make(path, id, body)
   const sha256 = hash('sha256', Buffer.concat(pieces), 'hex')
   const names = Object.keys(incoming.headers).join(' ')
-  write({ kind: 'begun', id, path, key, paymentHash, run, body, names, sha256, ...witness(paymentHash) })
+  const orphan = await isOrphan(incoming)
+  write({ kind: 'begun', id, path, key, paymentHash, run, body, names, sha256, orphan, ...witness(paymentHash) })
   if (body.hold !== undefined) while (!existsSync(join(directory, `${body.hold}-${run}`))) await passed(5)
+  if (body.lateMs !== undefined) await passed(body.lateMs)
   if (body.refused) {
     write({ kind: 'refused', id, paymentHash })
     outgoing.writeHead(422, { 'content-type': 'application/json' }).end('{"refused":true}')

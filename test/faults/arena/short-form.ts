@@ -1,10 +1,12 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as passed } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { type Arena } from './arena.ts'
 import { buy, type Purchase, pay, step } from './buyer.ts'
 import { crashAt } from './crash.ts'
 import { readExecutions } from './execution-log.ts'
+import { buyHeld } from './held-buyer.ts'
 import { eventually } from './processes.ts'
 import { stampede } from './stampede.ts'
 
@@ -79,6 +81,41 @@ export async function zombie(arena: Arena): Promise<Purchase> {
   return purchase
 }
 
+/**
+ * The same for a payment that is held: both gateways work for it, with the one wallet, and decide.
+ * @param first which of the two has its result first
+ */
+export async function heldZombie(arena: Arena, first: 'the old one' | 'the new one'): Promise<Purchase> {
+  const hold = `zombie${arena.purchases.length}`
+  const purchase = arena.want('held', { hold })
+  const buying = buyHeld(purchase, arena)
+  await eventually('the first run', () => runsFor(arena, purchase) === 1)
+  const old = arena.gateway
+  await replaceBehindItsBack(arena, old, async () => {
+    await eventually('the second run', () => runsFor(arena, purchase) === 2)
+    arena.open(hold, first === 'the old one' ? 1 : 2)
+    old.signal('SIGCONT')
+    await passed(200)
+    arena.open(hold, first === 'the old one' ? 2 : 1)
+    await eventually('the payment ends', () => purchase.held?.end !== undefined)
+  })
+  await buying
+  return purchase
+}
+
+/** A gateway is stopped, another one takes its place, since the lock is gone, and both end when all is done. */
+async function replaceBehindItsBack(arena: Arena, old: Arena['gateway'], then: () => Promise<void>): Promise<void> {
+  old.signal('SIGSTOP')
+  arena.kills++
+  for (const suffix of ['', '-journal', '-wal', '-shm'])
+    rmSync(join(arena.dataDir, `ledger.lock${suffix}`), { force: true })
+  const second = await arena.startSecond()
+  await then()
+  await old.kill()
+  await second.kill()
+  await arena.startGateway()
+}
+
 /** Everything of it once: what a broken build must not come through. */
 export async function shortForm(arena: Arena): Promise<void> {
   for (let round = 0; round < 3; round++) await stampede(arena, arena.want('json', { paceMs: 20 }), 16)
@@ -89,8 +126,8 @@ export async function shortForm(arena: Arena): Promise<void> {
   await zombie(arena)
 }
 
-function runsFor(arena: Arena, { payment }: Purchase): number {
+function runsFor(arena: Arena, { payment, held }: Purchase): number {
   const isRun = (line: ReturnType<typeof readExecutions>[number]) =>
-    line.kind === 'begun' && line.paymentHash === payment?.paymentHash
+    line.kind === 'begun' && line.paymentHash === (payment ?? held)?.paymentHash
   return readExecutions(arena.directory).filter(isRun).length
 }
