@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../ports/clock.ts'
+import type { KeyUse } from '../ports/key-use.ts'
 import type { KeyRing, MasterKey } from '../ports/keys.ts'
-import type { KeyUse, Ledger } from '../ports/ledger.ts'
+import type { Ledger } from '../ports/ledger.ts'
 import { type OpenedKeys, openKeys, writeKeys } from './keys-file.ts'
 
 type KeyLedger = Pick<Ledger, 'meta' | 'saveKeyFingerprints' | 'stopSigning' | 'keyUse' | 'forgetKey'>

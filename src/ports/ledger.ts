@@ -6,6 +6,8 @@
  * they belong to and change nothing when another epoch has begun (`false`: fenced).
  */
 
+import type { KeyUse } from './key-use.ts'
+
 export type PaymentState = 'settled' | 'held' | 'settling' | 'cancelling' | 'cancelled' | 'revoked' | 'refunded'
 
 export type JobState =
@@ -191,18 +193,6 @@ export interface LedgerMeta {
   readonly copiedAtMs: number | undefined
 }
 
-/** What a key is still needed for. */
-export interface KeyUse {
-  /** No token that it signed is valid for a first use after this, Unix seconds; undefined while it signs. */
-  readonly signedUntil: number | undefined
-  /** No payment under it is honoured after this, Unix ms; 0 where there is none. */
-  readonly honouredUntilMs: number
-  /** Payments under it that are worked for, or are held: the key's preimage is needed to take those. */
-  readonly running: number
-  /** Payments under it without a result and without a refund. */
-  readonly owed: number
-}
-
 export type LedgerErrorCode = 'full' | 'busy' | 'io' | 'readonly' | 'corrupt' | 'closed'
 
 /** A write or read that did not happen. Nothing of it is in the ledger. */
@@ -246,9 +236,15 @@ export interface Ledger extends AsyncDisposable {
    * it comes.
    */
   revoke(paymentHash: string, nowMs: number): Promise<OperatorOutcome>
-  /** Notes that the money was given back, for good. `standing` while a run is under way, and when a result is stored. */
+  /**
+   * Notes that the money was given back: the payment is worth nothing from then on. `standing` while a run is under
+   * way, and when a result is stored that the buyer has or can still get.
+   */
   closeRefund(paymentHash: string, note: string, nowMs: number): Promise<OperatorOutcome>
-  /** Gives a payment new attempts for its request, at once, until then. `standing` where it was withdrawn, runs, or is spent. */
+  /**
+   * Gives a payment without a result new attempts for its request, at once, and honours it until then. `standing` where
+   * it was withdrawn, runs, or is spent.
+   */
   reopen(paymentHash: string, nowMs: number, honouredUntilMs: number): Promise<OperatorOutcome>
   /**
    * Notes that a payment cannot be honoured now, so that it is known to be owed; where it was never claimed it gets its

@@ -22,7 +22,7 @@ export interface Waiting {
 
 /**
  * Waits until one more run may begin: its turn at the upstream, and room for its result. Nothing is claimed before, so
- * whoever is turned away or leaves keeps the payment as it was.
+ * whoever is turned away or leaves keeps the payment; its caller notes that it came in time.
  * @returns `look_again` when another request with this payment was let in meanwhile, or why there is no admission:
  *   `upstream_down`, `upstream_busy`, `disk_short`
  */

@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3'
-import type { KeyUse } from '../../ports/ledger.ts'
+import type { KeyUse } from '../../ports/key-use.ts'
 
 interface UseRow {
   running: number

@@ -1,10 +1,10 @@
 import type Database from 'better-sqlite3'
+import type { KeyUse } from '../../ports/key-use.ts'
 import type {
   CaptureRequest,
   ClaimOutcome,
   FailRequest,
   Frame,
-  KeyUse,
   LedgerMeta,
   OperatorOutcome,
   PaymentRecord,

@@ -1,13 +1,13 @@
 import type { Books } from '../../ports/books.ts'
 import { type Clock, systemClock } from '../../ports/clock.ts'
 import type { Holds } from '../../ports/holds.ts'
+import type { KeyUse } from '../../ports/key-use.ts'
 import {
   type CaptureRequest,
   type ClaimOutcome,
   type ClaimRequest,
   type FailRequest,
   type Frame,
-  type KeyUse,
   type Ledger,
   LedgerError,
   type LedgerMeta,
