@@ -114,6 +114,12 @@ const claims: fc.Arbitrary<LedgerCommand>[] = [
   }),
 ]
 
+const turnAway = command('turnAway', async (model, real, choice) => {
+  const request = claimFrom(real, choice)
+  model.turnAway(request)
+  await real.opened.ledger.turnAway(request, 'upstream_busy')
+})
+
 const runs: fc.Arbitrary<LedgerCommand>[] = [
   command('show', async (model, real, choice) => {
     const { paymentHash, epoch } = runOf(model, real, choice)
@@ -169,6 +175,8 @@ export const everyCommand: fc.Arbitrary<LedgerCommand>[] = [
   ...Array.from({ length: 8 }, () => claims).flat(),
   ...Array.from({ length: 4 }, () => runs).flat(),
   ...Array.from({ length: 3 }, () => times).flat(),
+  turnAway,
+  turnAway,
   step,
   reopen,
 ]

@@ -58,6 +58,12 @@ export class LedgerModel {
     return 'claimed'
   }
 
+  turnAway(request: ClaimRequest): void {
+    if (this.jobs.has(request.paymentHash) || this.#firstClaim(request) === 'expired') return
+    const job = this.jobs.get(request.paymentHash)
+    if (job) Object.assign(job, { state: 'retryable', epoch: 0, keepUntilMs: request.nowMs + request.resultTtlMs })
+  }
+
   show(paymentHash: string, epoch: number): boolean {
     const job = this.#run(paymentHash, epoch)
     if (job) job.shown = true
