@@ -74,6 +74,10 @@ describe('a POST that names another method', () => {
     typed('multipart/mixed; boundary=b', `${formPart('_method', 'DELETE')}--b--`),
     typed('multipart/related; boundary=b', `${part('Content-ID: _method', 'DELETE')}--b--`),
     typed('multipart/mixed; boundary=b', `${formPart('_me\\thod', 'DELETE')}--b--`),
+    typed(urlencoded, '%u005fmeth%6Fd=DELETE'),
+    typed(urlencoded, '%E2%80%8B_method=DELETE'),
+    typed('multipart/form-data; boundary=b', part('Content-Disposition: form-data;\r\n name="_method"', 'DELETE')),
+    typed('multipart/form-data; boundary=b', part("Content-Disposition: form-data; name*=utf-8''_m%65thod", 'DELETE')),
     typed('application/json', '{"_method":"DELETE"}'),
     typed('application/json', `{"text":"${'a'.repeat(100_000)}","_m\\u0065thod" :"DELETE"}`),
     typed('application/json', '{"a":1,"\\u005fmethod":"DELETE"}'),
@@ -84,6 +88,15 @@ describe('a POST that names another method', () => {
     const before = upstream.calls.length
     expect([400, 415]).toContain((await send(gateway, request)).status)
     expect(upstream.calls.length).toBe(before)
+  })
+
+  test.for([
+    [`${'&'.repeat(100_000)}${'+'.repeat(1_000)}_method=DELETE`, 400],
+    ['method&'.repeat(2_000), 400],
+    [JSON.stringify({ prompt: 'a method '.repeat(300) }), 402],
+    ['a=1&'.repeat(5_000), 402],
+  ] as const)('is found in a long form, and nothing else: %#', async ([body, status]) => {
+    expect((await send(gateway, typed(urlencoded, body))).status).toBe(status)
   })
 
   test('says so', async () => {
@@ -113,6 +126,10 @@ describe('a POST that names another method', () => {
     typed('multipart/form-data; boundary=b', `${formPart('file', 'name="_method"')}--b--`),
     typed('multipart/related; boundary=b', `${part('Content-Type: application/json', '{"a":1}')}--b--`),
     typed('application/json; charset=iso-8859-1', '{"a":1}'),
+    // What curl sends with `-d` alone, and other bodies of any shape: here only a name of a method matters.
+    typed(urlencoded, '{"prompt":"50% off, by every method"}'),
+    typed(`${urlencoded}; charset=windows-1252`, 'a=1'),
+    typed('multipart/form-data; boundary=b', `${part('Content-Disposition: form-data', '1')}--b--`),
     { path: '/look?_method=DELETE' },
     { path: '/named?_method=fast', body: { _method: 'fast' } },
   ])('is none where no reader takes it for that: %j', async (request) => {

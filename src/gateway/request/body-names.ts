@@ -1,19 +1,21 @@
 import { GatewayError } from '../../errors.ts'
 import type { MediaType } from './media-type.ts'
-import { namesInMultipart, partNames } from './multipart.ts'
+import { partNames } from './multipart.ts'
 import { namesIn } from './query.ts'
 import { maxKeyLength } from './strict-json.ts'
 import { strictUtf8 } from './strict-utf8.ts'
 
 /**
  * Names of top-level fields that any reader may find in a body which passes on as it came.
- * @param wanted `of forms`: those in a form, and elsewhere the one that may name a method
  * @throws GatewayError `unsupported_media_type`, `bad_body`, `bad_json`, `bad_multipart` where readers might differ
  */
-export function namesInBody(
-  { mediaType, body }: { readonly mediaType: MediaType; readonly body: Buffer },
-  wanted: 'all' | 'of forms',
-): readonly string[] {
+export function namesInBody({
+  mediaType,
+  body,
+}: {
+  readonly mediaType: MediaType
+  readonly body: Buffer
+}): readonly string[] {
   if (body.length === 0) return []
   const { essence = '', parameters } = mediaType
   // Some look for these words anywhere in the header: formidable for each, Laravel for `/json`.
@@ -23,14 +25,11 @@ export function namesInBody(
   if (isForm || isMultipart) checkCharset(mediaType)
   if (isMultipart) {
     if (essence === 'multipart/form-data') return partNames(body, parameters.get('boundary'))
-    // There may be so many that to compare each takes long.
-    if (wanted === 'of forms') return namesInMultipart(body).filter((name) => /method/i.test(name))
     // Rack reads `multipart/mixed` and `multipart/related` as forms, and names parts by more than their `name`.
     throw new GatewayError('unsupported_media_type', 'of multipart bodies only `multipart/form-data` is taken here')
   }
   const inForm = isForm ? namesInForm(body.toString()) : []
   if (!type.includes('json')) return inForm
-  if (wanted === 'of forms') return namesMethod(body) ? [...inForm, '_method'] : inForm
   // Also `text/x-json` and `application/jsonrequest`. What only resembles them, such as lines of JSON, may be no object.
   const isJson = /[/+-]json(?:request)?$/.test(essence)
   return [...inForm, ...keysOfAny(isJson ? readAsAny(body) : tryAsAny(body))]
@@ -61,23 +60,6 @@ function namesInForm(text: string): readonly string[] {
 }
 
 const tooLarge = () => new GatewayError('bad_body', `the body has at most ${mostFormFields} fields, with short names`)
-
-/** To parse more for one name would take long, and nobody has paid. */
-const mostParsedBytes = 64 * 1024
-
-/** Laravel takes it from JSON too: from the top, but in a large body it may stand nowhere. */
-function namesMethod(body: Buffer): boolean {
-  if (!methodKey.test(body.toString('latin1'))) return false
-  if (body.length > mostParsedBytes) return true
-  const value = tryAsAny(body)
-  return typeof value === 'object' && value !== null && Object.keys(value).some((key) => /^_method$/i.test(key))
-}
-
-/** The key `_method`, each letter as it is or as an escape. */
-const methodKey = new RegExp(
-  `"${Array.from('_method', (letter) => `(?:${letter}|\\\\u00${letter.charCodeAt(0).toString(16)})`).join('')}"\\s*:`,
-  'i',
-)
 
 /** A list has no names. To look at more keys than a form may have would take long, and nobody has paid. */
 function keysOfAny(value: unknown): readonly string[] {

@@ -2,6 +2,7 @@ import type { Contract } from '../../catalog/service.ts'
 import { GatewayError } from '../../errors.ts'
 import { foldParameter, parameterReadings } from '../../pricing/look-alike.ts'
 import { checkCharset, namesInBody } from './body-names.ts'
+import { methodNames } from './method-names.ts'
 import type { RequestParts } from './prepare.ts'
 import { namesIn } from './query.ts'
 
@@ -55,7 +56,7 @@ export function refuseInBody(
   // Django decodes the query by it too.
   if (beside.length > 0) checkCharset(request.mediaType)
   const names = () => {
-    if (body.kind !== 'structured') return namesInBody(request, beside.length > 0 ? 'all' : 'of forms')
+    if (body.kind !== 'structured') return beside.length > 0 ? namesInBody(request) : methodNames(request)
     // To compare every name in all its readings takes long, and there may be many.
     if (beside.length === 0) return Object.keys(value ?? {}).filter((name) => /method/i.test(name))
     return fieldsOf(value).flatMap((field) => (isSame(field) ? [] : field[0]))

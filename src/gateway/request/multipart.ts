@@ -72,12 +72,6 @@ export function partNames(body: Buffer, boundary: string | undefined): string[] 
 const nameText = /(?<![a-z])name[ \t]*=[ \t]*(?!')"?([^";\r\n]*)/gi
 const otherName = /(?<![a-z])name(?:\*|[ \t]*=[ \t]*')|[\0\v\f]/i
 
-/** Names of parts in another multipart body than a form: Rack reads those too, and takes `Content-ID` for a name. */
-export const namesInMultipart = (body: Buffer): string[] =>
-  [...body.toString('latin1').matchAll(looseName)].map(([, name = '']) => name.replaceAll('\\', ''))
-
-const looseName = /^content-[a-z]+:[^\r\n]{0,2000}?(?:name[ \t]*=|(?<=^content-id:))[ \t]*"?([^";\r\n]{0,100})/gim
-
 /** Writes parts anew. @returns the body, and the boundary that its Content-Type has to name */
 export function encodeMultipart(parts: readonly FormPart[]): { body: Buffer; boundary: string } {
   const hash = createHash('sha256')
