@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer, type ListenOptions, type Server } from 'node:net'
+import { Server as TlsServer } from 'node:tls'
 import type { ListenAddress } from '../config/scalars.ts'
 
 /** Where the system shares the connections of one port among several sockets. */
@@ -21,12 +22,19 @@ export async function acceptFrom(server: Server, { host, port }: ListenAddress):
   if (port !== 0) await closed(await listening(createServer(), { host, port }))
   await listening(server, { host, port, reusePort: true })
   const bound = { host, port: (server.address() as AddressInfo).port, reusePort: true }
+  // As the server's own socket is: one for TLS ends with its client.
+  const options = { allowHalfOpen: !(server instanceof TlsServer), noDelay: true }
   const others = Array.from({ length: sockets - 1 }, () =>
-    // As an HTTP server's own socket is.
-    createServer({ allowHalfOpen: true, noDelay: true }, (socket) => void server.emit('connection', socket)),
+    createServer(options, (socket) => void server.emit('connection', socket)),
   )
-  await Promise.all(others.map((other) => listening(other, bound)))
-  return async () => void (await Promise.all([server, ...others].map(closed)))
+  const close = async (): Promise<void> => void (await Promise.all([server, ...others].map(closed)))
+  try {
+    await Promise.all(others.map((other) => listening(other, bound)))
+  } catch (thrown) {
+    void close()
+    throw thrown
+  }
+  return close
 }
 
 function listening<S extends Server>(server: S, options: ListenOptions): Promise<S> {
@@ -34,6 +42,8 @@ function listening<S extends Server>(server: S, options: ListenOptions): Promise
     server.once('error', reject)
     server.listen(options, () => {
       server.off('error', reject)
+      // One connection that cannot be accepted is no end of the others.
+      server.on('error', () => undefined)
       resolve(server)
     })
   })

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Listener, listen } from '#src/cli/listen.ts'
 import { makeGate } from '../support/answers.ts'
@@ -83,4 +84,13 @@ test.for([1, 2, 3])('who drains waits for the last answer, on whichever socket i
   last?.open()
   for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1.1 200 .*served/s)
   await draining
+})
+
+test('over TLS, who leaves before the handshake is gone at once, on whichever socket it came', async () => {
+  const directory = join(import.meta.dirname, '../support/wallets/tls')
+  const tls = { certFile: join(directory, 'server.pem'), keyFile: join(directory, 'server-key.pem') }
+  await using listener = await listen({ address: here, fetch: served, tls })
+  const probes = come(listener, 24)
+  for (const probe of probes) probe.resume().end()
+  await expect.poll(() => probes.filter(({ closed }) => !closed), { timeout: 5_000 }).toEqual([])
 })

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { answerWith } from '../support/answers.ts'
 import { paid, payFor, type Sent, send } from '../support/buyer.ts'
+import { attenuate } from '../support/clients-attenuate.ts'
 import { openOwing, revoke } from '../support/owing.ts'
 import { aRequest } from '../support/shop.ts'
 
@@ -55,6 +56,20 @@ describe('a request that is refused before the ledger is asked', () => {
     expect([answer.status, answer.json().payment]).toEqual([
       413,
       { status: 'refundable', action: 'contact_seller', reference },
+    ])
+  })
+
+  test('with a token that was narrowed to a time that is over tells nothing of its payment', async () => {
+    await using setting = await openOwing(answerWith(500), limited)
+    const { gateway, payment } = setting
+    expect((await setting.mine()).json().payment).toMatchObject({ status: 'refundable' })
+    const narrowed = attenuate(payment.token, ['make_valid_until=1'])
+    const authorization = `L402 ${narrowed}:${payment.preimage}`
+    const answer = await send(gateway, { ...tooLarge, headers: { authorization } })
+    expect([answer.status, answer.json().payment.status, answer.json().payment.reference]).toEqual([
+      413,
+      'unspent',
+      undefined,
     ])
   })
 

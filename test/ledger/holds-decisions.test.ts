@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { refundOf } from '#src/ledger/refunds.ts'
 import type { HoldOffer, Holds } from '#src/ports/holds.ts'
 import { type End, ends, heldWith, statesOf } from '../support/ledger/held.ts'
 import { openHolds } from '../support/ledger/opened-holds.ts'
@@ -153,6 +154,24 @@ describe('the end of a payment', () => {
     // Whoever still carries the other end out changes nothing any more.
     expect(await holds.conclude(offer.paymentHash, 'cancelled', now)).toBe(!may)
     expect(await holds.noteTaken(offer.paymentHash, now)).toBe(!may)
+  })
+
+  test('whose result was forgotten meanwhile is owed, when the wallet took the payment after all', async () => {
+    await using opened = await openHolds()
+    const { ledger } = opened
+    const offer = await heldWith(opened, 'running')
+    const { paymentHash, requestHash } = offer
+    const overMs = now + hour
+    await ledger.capture(makeCapture(makeClaim({ paymentHash, requestHash }), { keepUntilMs: overMs }))
+    await ledger.holds.conclude(paymentHash, 'cancelled', now)
+    // The clock that forgetting goes by begins with the first look.
+    await ledger.prune(now, 0)
+    while ((await ledger.prune(overMs, overMs - now)) > 0);
+    expect(await ledger.read(paymentHash)).toMatchObject({ job: { state: 'captured', pruned: true } })
+    expect(await ledger.holds.noteTaken(paymentHash, overMs)).toBe(true)
+    const record = await ledger.read(paymentHash)
+    expect(record).toMatchObject({ state: 'settled', job: { state: 'given_up', lastCode: 'result_expired' } })
+    expect(record && refundOf(record, overMs)).toMatchObject({ reason: 'given_up' })
   })
 
   test('that nobody pays for leaves nothing of the request, and no claim', async () => {

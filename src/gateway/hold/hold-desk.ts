@@ -70,10 +70,13 @@ export class HoldDesk implements AsyncDisposable {
     if (wallet) this.#run(() => concludeUnwritten(wallet, paymentHash, this.#closing.signal))
   }
 
-  /** What a wallet says of a payment now; `unknown` of a wallet that there is none of any more. @throws WalletError */
-  async lookUp(walletName: string, paymentHash: string): Promise<HoldState> {
-    const wallet = this.#wallet(walletName)
-    return wallet ? await lookUp(wallet, paymentHash) : 'unknown'
+  /** Whether there is a wallet of this name, to say what became of a payment. */
+  readonly has = (walletName: string): boolean => this.#options.walletNamed(walletName) !== undefined
+
+  /** What a wallet says of a payment now; undefined of one that is not configured any more. @throws WalletError */
+  async lookUp(walletName: string, paymentHash: string): Promise<HoldState | undefined> {
+    const wallet = this.#options.walletNamed(walletName)
+    return wallet && (await lookUp(wallet, paymentHash))
   }
 
   /** A wallet has taken a payment, whatever was decided of it. @throws LedgerError */

@@ -21,11 +21,13 @@ export async function takenAfterAll(
   { paymentHash, wallet }: PaymentRecord,
 ): Promise<boolean> {
   const desk = holdDesk()
-  if (!desk) return false
-  switch (await ask(() => desk.lookUp(wallet, paymentHash))) {
+  switch (desk && (await ask(() => desk.lookUp(wallet, paymentHash)))) {
+    // There is nobody to ask, and only a wallet that took it gives its preimage away.
+    case undefined:
+      throw pending()
     case 'settled':
       events.unexpected('a held payment', new Error('the wallet took what it called gone before; its token is good'))
-      await desk.noteTaken(paymentHash)
+      await desk?.noteTaken(paymentHash)
       return true
     case 'accepted':
       throw pending()
@@ -36,7 +38,7 @@ export async function takenAfterAll(
   }
 }
 
-async function ask(lookUp: () => Promise<HoldState>): Promise<HoldState> {
+async function ask(lookUp: () => Promise<HoldState | undefined>): Promise<HoldState | undefined> {
   try {
     return await lookUp()
   } catch (thrown) {

@@ -65,8 +65,9 @@ export async function redeem(gateway: Gateway, redemption: Redemption): Promise<
     const isNoted = gateway.deliveries.isNoted(paymentHash)
     const record = await gateway.ledger.read(paymentHash)
     if (redemption.isPresented && record && isLetGo(record) && (await takenAfterAll(gateway, record))) continue
-    // Whoever asks for a new one each time has not had this one where its answer was lost.
-    const wantsNew = redemption.wantsNew && (isNoted || record?.job.firstDeliveredAtMs !== undefined)
+    // Whoever asks for a new one each time has not had this one where its answer was lost, and can still have it.
+    const wantsNew =
+      redemption.wantsNew && (isNoted || record?.job.firstDeliveredAtMs !== undefined || record?.job.pruned === true)
     const situation = situationFor(gateway, { ...redemption, wantsNew }, record, hash, asMinted)
     if (situation.kind !== 'claim' && situation.kind !== 'rebind')
       return await answerSituation(gateway, redemption, situation)
@@ -116,7 +117,7 @@ async function attach(gateway: Gateway, redemption: Redemption, job: RunningJob,
   return { kind: 'running', job }
 }
 
-/** It came in time and was sent away for our reasons: from now on it outlives its token, as one that failed does. */
+/** It came in time and no run began, for our reasons or since its client left: it outlives its token, as one that failed. */
 async function noteTurnedAway(
   gateway: Gateway,
   redemption: Redemption,
@@ -124,7 +125,6 @@ async function noteTurnedAway(
   hash: string,
   { code }: GatewayError,
 ): Promise<void> {
-  if (redemption.waiting.left.aborted) return
   const facts = { rev: contract.rev, quote: quoted.price.lines, resultTtlMs: serving.config.result.ttlMs }
   try {
     await gateway.ledger.turnAway(claimRequest(gateway, redemption, facts, hash), code)
@@ -205,7 +205,7 @@ function situationFor(
   hash: string,
   asMinted: boolean,
 ): Situation {
-  return situationOf({
+  const situation = situationOf({
     record,
     same: record ? record.job.requestHash === hash : asMinted,
     mintedAt: token.mintedAt,
@@ -215,6 +215,11 @@ function situationFor(
     arrivedAtMs,
     nowMs: gateway.clock.nowMs(),
   })
+  const isPending = situation.kind === 'error' && situation.code === 'settlement_pending'
+  // Nobody is there who could say so one day.
+  if (record && isPending && !gateway.holdDesk()?.has(record.wallet))
+    return { kind: 'error', code: 'refund_due', reference: record.job.id }
+  return situation
 }
 
 async function answerSituation(

@@ -47,6 +47,7 @@ export class HoldOperations {
   readonly #close: Database.Statement<[Buffer]>
   readonly #taken: Database.Statement<[Buffer]>
   readonly #keep: Database.Statement<Named>
+  readonly #forgotten: Database.Statement<[Buffer]>
   readonly #withdrawals: WithdrawalTable
   readonly #meta: MetaTable
 
@@ -93,6 +94,12 @@ export class HoldOperations {
     this.#keep = database.prepare(
       `UPDATE job SET keep_until = max(keep_until, :nowMs + result_ttl)
        WHERE number = (SELECT number FROM payment WHERE hash = :hash AND state = 'settled')`,
+    )
+    // Nobody had its result, and it is forgotten: the money is owed, and no second result is made for it.
+    this.#forgotten = database.prepare(
+      `UPDATE job SET state = 'given_up', rebound = 1, last_code = 'result_expired'
+       WHERE state = 'captured' AND pruned = 1 AND first_delivered_at IS NULL
+         AND number = (SELECT number FROM payment WHERE hash = ? AND state = 'settled')`,
     )
     // What nobody will be given is not kept.
     this.#close = database.prepare(
@@ -171,6 +178,7 @@ export class HoldOperations {
     const hash = Buffer.from(paymentHash, 'hex')
     const done = this.#taken.run(hash).changes === 1
     if (done) this.#keep.run({ hash, nowMs })
+    if (done) this.#forgotten.run(hash)
     return done
   }
 }
