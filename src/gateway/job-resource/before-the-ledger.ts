@@ -1,10 +1,9 @@
 import { GatewayError, type MoneyAction } from '../../errors.ts'
-import { judgeAppended } from '../../l402/caveats.ts'
 import type { GenuineToken } from '../../l402/token.ts'
 import { LedgerError } from '../../ports/ledger.ts'
-import { type Gateway, mismatchGraceMs } from '../gateway.ts'
+import type { Gateway } from '../gateway.ts'
 import { isLetGo } from '../hold/taken-after-all.ts'
-import { situationOf } from '../redeem/situation.ts'
+import { isHolder, lookAtPayment } from './look.ts'
 import { type JobDocument, moneyOfJob } from './status.ts'
 
 /**
@@ -29,11 +28,6 @@ export async function withStanding(gateway: Gateway, token: GenuineToken, thrown
   })
 }
 
-/** Not whoever has it narrowed to something else, or to a time that is over. */
-function isHolder({ clock }: Gateway, { appended, terms, preimage }: GenuineToken): boolean {
-  return judgeAppended(appended, terms, undefined, preimage, Math.floor(clock.nowMs() / 1000)).kind === 'hold'
-}
-
 /** What the place that threw says is better where it says something; an address that is not served is so again. */
 function unspentAction({ code, action }: GatewayError, standing: MoneyAction): MoneyAction {
   return action === 'none' && code !== 'client_refused' ? standing : action
@@ -42,25 +36,15 @@ function unspentAction({ code, action }: GatewayError, standing: MoneyAction): M
 /** @returns undefined where the ledger cannot tell */
 async function standingOf(gateway: Gateway, token: GenuineToken): Promise<JobDocument['payment'] | undefined> {
   try {
-    const record = await gateway.ledger.read(token.paymentHash)
-    const nowMs = gateway.clock.nowMs()
+    const seen = await lookAtPayment(gateway, token)
     // One that is over may have been spent and forgotten.
-    if (!record)
-      return nowMs < token.terms.validUntil * 1000 ? { status: 'unspent', action: 'resend_original' } : undefined
+    if (!seen)
+      return gateway.clock.nowMs() < token.terms.validUntil * 1000
+        ? { status: 'unspent', action: 'resend_original' }
+        : undefined
     // Its wallet is asked first.
-    if (isLetGo(record)) return undefined
-    const situation = situationOf({
-      record,
-      same: true,
-      mintedAt: token.mintedAt,
-      mintedExpiry: token.terms.validUntil,
-      mismatchWindowMs: gateway.settings.invoiceExpiryMs + mismatchGraceMs,
-      wantsNew: false,
-      arrivedAtMs: nowMs,
-      nowMs,
-    })
-    const running = record.job.state === 'running' && (await gateway.jobs.running(token.paymentHash)) !== undefined
-    return moneyOfJob({ record, situation, running, canGoOn: false, nowMs })
+    if (isLetGo(seen.record)) return undefined
+    return moneyOfJob({ ...seen, running: seen.run !== undefined, canGoOn: false })
   } catch (thrown) {
     if (thrown instanceof LedgerError) return undefined
     throw thrown

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GatewayError } from '../../errors.ts'
-import { judgeAppended } from '../../l402/caveats.ts'
 import type { GenuineToken } from '../../l402/token.ts'
 import { authorize } from '../authorize.ts'
 import type { Gateway } from '../gateway.ts'
@@ -11,6 +10,7 @@ import { type Preferences, readPreferences } from '../request/prefer.ts'
 import type { RequestScope } from '../scope.ts'
 import { sendDocument } from './accepted.ts'
 import { withStanding } from './before-the-ledger.ts'
+import { isHolder } from './look.ts'
 import { sendResult } from './result.ts'
 import { describeJob } from './status.ts'
 import { type JobView, takeUp } from './take-up.ts'
@@ -82,8 +82,6 @@ function holderOf(gateway: Gateway, lines: readonly string[]): GenuineToken {
   if (verdict.kind === 'none') throw new GatewayError('job_unauthorized', 'send the Authorization of its payment')
   if (verdict.kind === 'rejected') throw new GatewayError('job_unauthorized', verdict.detail)
   const { token } = verdict
-  const nowSeconds = Math.floor(gateway.clock.nowMs() / 1000)
-  const appended = judgeAppended(token.appended, token.terms, undefined, token.preimage, nowSeconds)
-  if (appended.kind !== 'hold') throw new GatewayError('job_forbidden')
+  if (!isHolder(gateway, token)) throw new GatewayError('job_forbidden')
   return token
 }

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { GatewayError } from '../../errors.ts'
 import type { GenuineToken } from '../../l402/token.ts'
-import { type Gateway, mismatchGraceMs } from '../gateway.ts'
+import type { Gateway } from '../gateway.ts'
 import type { RunningJob } from '../redeem/jobs.ts'
 import { redeem } from '../redeem/redeem.ts'
 import { servicesFor } from '../redeem/services-for.ts'
-import { situationOf } from '../redeem/situation.ts'
 import { openRequest, type StoredRequest } from '../redeem/stored-request.ts'
+import { lookAtPayment } from './look.ts'
 import type { StatusFacts } from './status.ts'
 
 /** A job as its resource sees it. */
@@ -57,26 +57,13 @@ const stays = new AbortController().signal
 const patienceMs = 500
 
 async function look(gateway: Gateway, token: GenuineToken): Promise<JobView> {
-  const { paymentHash } = token
-  // Asked before the ledger: what runs now may be over when the row is read, and never the other way round.
-  const run = await gateway.jobs.running(paymentHash)
-  const record = await gateway.ledger.read(paymentHash)
-  if (!record) throw new GatewayError('job_not_found')
-  const nowMs = gateway.clock.nowMs()
-  const situation = situationOf({
-    record,
-    same: true,
-    mintedAt: token.mintedAt,
-    mintedExpiry: token.terms.validUntil,
-    mismatchWindowMs: gateway.settings.invoiceExpiryMs + mismatchGraceMs,
-    wantsNew: false,
-    arrivedAtMs: nowMs,
-    nowMs,
-  })
-  const running = run !== undefined && record.job.state === 'running'
-  const unfinished = record.job.state === 'running' || record.job.state === 'retryable'
-  const canGoOn = unfinished && (running || (await gateway.ledger.sealedRequest(paymentHash)) !== undefined)
-  return { record, situation, running, canGoOn, nowMs, run: running ? run : undefined }
+  const seen = await lookAtPayment(gateway, token)
+  if (!seen) throw new GatewayError('job_not_found')
+  const { state } = seen.record.job
+  const running = seen.run !== undefined
+  const unfinished = state === 'running' || state === 'retryable'
+  const canGoOn = unfinished && (running || (await gateway.ledger.sealedRequest(token.paymentHash)) !== undefined)
+  return { ...seen, running, canGoOn }
 }
 
 /** @throws GatewayError `internal` */
