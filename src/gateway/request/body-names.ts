@@ -1,5 +1,5 @@
 import { GatewayError } from '../../errors.ts'
-import type { MediaType } from './media-type.ts'
+import { type MediaType, wordsOf } from './media-type.ts'
 import { partNames } from './multipart.ts'
 import { namesIn } from './query.ts'
 import { maxKeyLength } from './strict-json.ts'
@@ -18,8 +18,7 @@ export function namesInBody({
 }): readonly string[] {
   if (body.length === 0) return []
   const { essence = '', parameters } = mediaType
-  // Some look for these words anywhere in the header: formidable for each, Laravel for `/json`.
-  const type = [essence, ...[...parameters].flat()].join(' ').toLowerCase()
+  const type = wordsOf(mediaType)
   const isForm = type.includes('urlencoded')
   const isMultipart = type.includes('multipart')
   if (isForm || isMultipart) checkCharset(mediaType)
@@ -81,7 +80,8 @@ function readAsAny(body: Buffer): unknown {
   }
 }
 
-function tryAsAny(body: Buffer): unknown {
+/** @returns undefined where it is not JSON in UTF-8 */
+export function tryAsAny(body: Buffer): unknown {
   try {
     return readAsAny(body)
   } catch {

@@ -38,3 +38,10 @@ export function readMediaType(lines: readonly string[]): MediaType {
   }
   return { essence, parameters }
 }
+
+/**
+ * The whole header in small letters, for readers that look for a word anywhere in it: formidable for `urlencoded` and
+ * `multipart`, Laravel for `/json`.
+ */
+export const wordsOf = ({ essence = '', parameters }: MediaType): string =>
+  [essence, ...[...parameters].flat()].join(' ').toLowerCase()

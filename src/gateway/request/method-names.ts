@@ -1,7 +1,7 @@
 import { GatewayError } from '../../errors.ts'
-import type { MediaType } from './media-type.ts'
+import { tryAsAny } from './body-names.ts'
+import { type MediaType, wordsOf } from './media-type.ts'
 import { partNames } from './multipart.ts'
-import { strictUtf8 } from './strict-utf8.ts'
 
 /**
  * Names of fields which some reader may take for `_method`, in a body that passes on as it came. It may be of any shape,
@@ -12,8 +12,7 @@ import { strictUtf8 } from './strict-utf8.ts'
 export function methodNames({ mediaType, body }: { readonly mediaType: MediaType; readonly body: Buffer }): string[] {
   if (body.length === 0) return []
   const { essence = '', parameters } = mediaType
-  // Some look for these words anywhere in the header: formidable for each, Laravel for `/json`.
-  const type = [essence, ...[...parameters].flat()].join(' ').toLowerCase()
+  const type = wordsOf(mediaType)
   const isMultipart = type.includes('multipart')
   const isForm = type.includes('urlencoded')
   if ((isForm || isMultipart) && !asciiLetters.test(parameters.get('charset') ?? 'utf-8'))
@@ -91,10 +90,6 @@ const methodKey = new RegExp(
 function isInJson(body: Buffer): boolean {
   if (!methodKey.test(body.toString('latin1'))) return false
   if (body.length > mostParsedBytes) return true
-  try {
-    const value: unknown = JSON.parse(strictUtf8.decode(body))
-    return typeof value === 'object' && value !== null && Object.keys(value).some((key) => /^_method$/i.test(key))
-  } catch {
-    return false
-  }
+  const value = tryAsAny(body)
+  return typeof value === 'object' && value !== null && Object.keys(value).some((key) => /^_method$/i.test(key))
 }

@@ -32,7 +32,7 @@ export function refuseInQuery(contract: Contract, text: string): void {
   const elsewhere = [...pricedInBody(body), ...pricedParams, ...(mayBeOverridden(contract) ? [methodField] : [])]
   const own = query ? [...query.priced, ...query.named] : []
   const found = firstMisplaced(elsewhere, own, () => namesIn(text))
-  if (found !== undefined) throw misplaced(`?${found}`, isAmong(pricedParams, found) ? 'the path' : 'the body')
+  if (found !== undefined) throw misplaced('?', found, isAmong(pricedParams, found) ? 'the path' : 'the body')
 }
 
 /**
@@ -62,7 +62,7 @@ export function refuseInBody(
     return fieldsOf(value).flatMap((field) => (isSame(field) ? [] : field[0]))
   }
   const found = firstMisplaced([...beside, ...(mayBeOverridden(contract) ? [methodField] : [])], own, names)
-  if (found !== undefined) throw misplaced(`$.${found}`, isAmong(pricedParams, found) ? 'the path' : 'the query')
+  if (found !== undefined) throw misplaced('$.', found, isAmong(pricedParams, found) ? 'the path' : 'the query')
 }
 
 /** Top-level fields of the body that the price reads. */
@@ -88,12 +88,11 @@ function firstMisplaced(
 const isAmong = (params: readonly string[], found: string): boolean =>
   params.some((name) => parameterReadings(found).includes(foldParameter(name)))
 
-function misplaced(path: string, place: string): GatewayError {
-  const isMethod = isAmong([methodField], path.replace(/^(?:\?|\$\.)/, ''))
-  const message = isMethod
+function misplaced(prefix: '?' | '$.', found: string, place: string): GatewayError {
+  const message = isAmong([methodField], found)
     ? 'is taken for the method of the request by some frameworks: send the request with that method'
     : `belongs into ${place}: the price depends on it`
-  const issue = { path, message }
+  const issue = { path: `${prefix}${found}`, message }
   return new GatewayError('invalid_request', `${issue.path} ${issue.message}`, { issues: [issue] })
 }
 
